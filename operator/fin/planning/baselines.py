@@ -1,0 +1,64 @@
+"""Baselines without a split: the whole DNN, cut at its best exit, on one node.
+
+Source: model.md, "Baselines to compare with". Each is FIN's own extended graph with the
+process edges of a single node, so that routes, energy and latency mean the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fin.planning.options import Options
+from fin.planning.placing import Planner, Variants
+from fin.planning.plan import Reason
+from fin.planning.problem import App, Node, Problem
+from fin.planning.reasons import explain
+
+Choice = Callable[[App, Node], bool]
+"""Whether a baseline may use a node for an application."""
+
+CHOICES: Mapping[str, Choice] = {
+    "source-only": lambda app, node: node.name == app.source,
+    "edge-only": lambda _, node: node.tier == "edge",
+    "cloud-only": lambda _, node: node.tier == "cloud",
+    "single-node": lambda _app, _node: True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a baseline would spend for one application alone in the empty system.
+
+    ``energy`` is in joules per inference; None where the baseline has no deployment that
+    meets every constraint, and ``broken`` and ``message`` then say what it breaks.
+    """
+
+    energy: float | None
+    broken: Reason | None = None
+    message: str = ""
+
+
+def single_node(choice: Choice) -> Variants:
+    """Restrict an application to one node each of those that ``choice`` allows."""
+
+    def variants(app: App, nodes: Sequence[Node]) -> list[App]:
+        names = frozenset(node.name for node in nodes)
+        chosen = (node.name for node in nodes if choice(app, node))
+        return [replace(app, barred=app.barred | (names - {name})) for name in chosen]
+
+    return variants
+
+
+def baselines(problem: Problem, app: App) -> dict[str, Baseline]:
+    """Measure every baseline for ``app`` alone in the empty system."""
+    results = {}
+    for name, choice in CHOICES.items():
+        planner = Planner(problem, Options(), single_node(choice))
+        answer = planner.alone(app)
+        if answer.placement is not None:
+            results[name] = Baseline(answer.energy)
+        elif not any(choice(app, node) for node in problem.nodes):
+            results[name] = Baseline(None, Reason.PLACEMENT_UNSATISFIABLE, "there is no such node")
+        else:
+            refusal = explain(planner, app, ())
+            results[name] = Baseline(None, refusal.reason, refusal.message)
+    return results

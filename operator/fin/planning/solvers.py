@@ -1,0 +1,81 @@
+"""The solvers by name, and the one way to call them: every answer passes ``check``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from fin.planning.baselines import CHOICES, single_node
+from fin.planning.check import check
+from fin.planning.options import Options
+from fin.planning.placing import Variants, unrestricted
+from fin.planning.plan import Plan, Running
+from fin.planning.problem import App, AppKey, Problem
+from fin.planning.sequential import plan_in_order
+
+Solver = Callable[[Problem, Sequence[Running], Options], Plan]
+
+
+class BrokenPlanError(RuntimeError):
+    """A solver returned a plan that breaks a constraint: a defect of the solver."""
+
+
+def _in_order(name: str, variants: Variants) -> Solver:
+    return partial(_plan_in_order, name=name, variants=variants)
+
+
+def _plan_in_order(
+    problem: Problem,
+    running: Sequence[Running],
+    options: Options,
+    *,
+    name: str,
+    variants: Variants,
+) -> Plan:
+    return plan_in_order(problem, running, options, variants, name)
+
+
+def _optimal(problem: Problem, running: Sequence[Running], options: Options) -> Plan:
+    """The whole problem as one mixed-integer programme; PuLP is imported only here."""
+    from fin.planning.milp import optimal
+
+    return optimal(problem, running, options)
+
+
+SOLVERS: Mapping[str, Solver] = {
+    "fin": _in_order("fin", unrestricted),
+    "optimal": _optimal,
+    **{
+        name: _in_order(name, single_node(CHOICES[name]))
+        for name in ("source-only", "edge-only", "cloud-only")
+    },
+}
+
+
+def make_plan(
+    problem: Problem,
+    running: Sequence[Running] = (),
+    options: Options | None = None,
+    solver: str = "fin",
+) -> Plan:
+    """Plan all applications with the solver of this name; the order of the input is irrelevant.
+
+    Raises
+    ------
+    BrokenPlanError
+        Where the plan breaks a constraint. It never leaves the planner.
+    """
+    ordered = replace(
+        problem,
+        nodes=tuple(sorted(problem.nodes, key=lambda node: node.name)),
+        links=tuple(sorted(problem.links, key=lambda link: (link.source, link.target))),
+        apps=tuple(sorted(problem.apps, key=_by_key)),
+    )
+    plan = SOLVERS[solver](ordered, tuple(running), options or Options())
+    broken = check(ordered, plan, running)
+    if broken:
+        raise BrokenPlanError("; ".join(violation.message for violation in broken))
+    return plan
+
+
+def _by_key(app: App) -> AppKey:
+    return app.key
