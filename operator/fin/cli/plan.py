@@ -1,0 +1,106 @@
+"""``fin plan``: plans without a cluster."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from fin.cli import parameters
+from fin.cli.parameters import positive_duration
+from fin.planning.options import Options
+
+
+class Solver(StrEnum):
+    """How the plan is found."""
+
+    FIN = "fin"
+    OPTIMAL = "optimal"
+    SOURCE_ONLY = "source-only"
+    EDGE_ONLY = "edge-only"
+    CLOUD_ONLY = "cloud-only"
+
+
+class Output(StrEnum):
+    """What is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def plan(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE_OR_DIR", help="More of what --filename takes."),
+    ] = None,
+    filename: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filename",
+            "-f",
+            metavar="FILE_OR_DIR",
+            help="YAML or JSON file with objects, directory of such files, or - for standard "
+            "input. May be given several times.",
+        ),
+    ] = None,
+    solver: Annotated[
+        Solver,
+        typer.Option(
+            help="fin: the planner of the operator. optimal: a mixed-integer programme, solved "
+            "to proven optimality; slow. The others are baselines: each app whole on one node."
+        ),
+    ] = Solver.FIN,
+    gamma: Annotated[int | None, parameters.gamma("FIN")] = None,
+    tolerance: Annotated[float, parameters.tolerance()] = 0.001,
+    utilisation: Annotated[float, parameters.utilisation()] = 0.8,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            parser=positive_duration,
+            metavar="DURATION",
+            help="How long the optimal solver may take, such as 60s. Default: no limit.",
+        ),
+    ] = None,
+    segment_image: Annotated[
+        str,
+        typer.Option(
+            metavar="IMAGE",
+            help="Image of the segments of models that name none. Give the operator's to get "
+            "the same objects and names.",
+        ),
+    ] = "fin-segment",
+    output: Annotated[
+        Output,
+        typer.Option(
+            "--output",
+            "-o",
+            help="table: for people. json: for programs. yaml: the objects that the operator "
+            "would create.",
+        ),
+    ] = Output.TABLE,
+) -> None:
+    """Plan without a cluster.
+
+    Reads DNNModel, InferenceApp, NetworkTopology, Node and Pod objects, as manifests or as
+    `kubectl get -o yaml` prints them; other kinds are passed over. Nodes without conditions
+    count as Ready. Pods take room on their nodes.
+
+    Exit status: 0 where every app has a plan, 3 where some app has none, 2 for bad input.
+    """
+    names = [*(filename or []), *(files or [])]
+    if not names:
+        raise typer.BadParameter("name at least one file, directory, or -", param_hint="-f")
+
+    # Not before it is clear that there is something to plan: this takes a moment.
+    from fin.cli import planning
+
+    raise typer.Exit(
+        planning.run(
+            names,
+            solver=solver.value,
+            options=Options(gamma=gamma, tolerance=tolerance, time_limit=time_limit),
+            utilisation=utilisation,
+            segment_image=segment_image,
+            output=output.value,
+        )
+    )
