@@ -1,0 +1,57 @@
+"""The command line of the testbed: `python -m testbed`."""
+
+import sys
+import time
+
+import typer
+
+from testbed.binaries import ensure
+from testbed.controlplane import ControlPlane
+from testbed.errors import TestbedError
+from testbed.progress import Reporter
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def testbed() -> None:
+    """Run a real Kubernetes control plane on this machine, with nodes played by kwok."""
+
+
+@app.command()
+def binaries() -> None:
+    """Find the programs of the testbed, or download or build them, and say where each is."""
+    for program in ensure(reporter=Reporter()).values():
+        print(f"{program.binary.name} ({program.origin}): {program.path}")
+
+
+@app.command()
+def up() -> None:
+    """Start a control plane and keep it up until Ctrl-C; then nothing of it is left.
+
+    A Node with the label testbed.finoperator.io/kubelet=kwok and a status.capacity becomes Ready,
+    and pods on it run.
+    """
+    try:
+        with ControlPlane(reporter=Reporter()) as control_plane:
+            print(f"export KUBECONFIG={control_plane.kubeconfig}")
+            print(f"export PATH={control_plane.kubectl_path.parent}:$PATH")
+            print(
+                f"API server at {control_plane.url}; Ctrl-C ends it.", file=sys.stderr, flush=True
+            )
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        print("ended", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="python -m testbed")
+    except TestbedError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
