@@ -1,0 +1,1 @@
+"""The operator: watches, plans in rounds, applies and reports."""
