@@ -1,0 +1,41 @@
+# The operator's image: docker build --target operator --tag fin-operator:0.1.0 .
+FROM python:3.13-slim-bookworm AS base
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+FROM base AS build
+WORKDIR /src
+# The certificates of the image, so that a company's own can be mounted over them.
+ENV UV_SYSTEM_CERTS=1
+COPY requirements.lock requirements-operator.lock ./
+# uv, the build backend and what the operator needs: all checked against the hashes in the locks.
+RUN python -m venv /opt/uv \
+ && awk '/^[^ #]/ {locked_uv = /^uv==/} locked_uv' requirements.lock > uv.lock \
+ && /opt/uv/bin/python -m pip install --no-cache-dir --require-hashes -r uv.lock \
+ && python -m venv --without-pip /opt/fin \
+ && /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --require-hashes -r requirements-operator.lock \
+ # PuLP brings solvers for every system, libraries their tests; the Kubernetes client imports one
+ # by one what is used of its hundreds of models.
+ && cd /opt/fin/lib/python3*/site-packages \
+ && rm -rf pulp/solverdir/cbc/osx pulp/solverdir/cbc/win \
+ && find networkx numpy -type d -name tests -prune -exec rm -rf {} + \
+ && find kubernetes -path '*/client/*/__pycache__' -prune -exec rm -rf {} +
+COPY pyproject.toml README.md LICENSE ./
+COPY operator/ operator/
+RUN /opt/uv/bin/uv build --no-cache --wheel --build-constraints requirements.lock --require-hashes \
+ && /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --no-deps dist/*.whl \
+ && rm -f /opt/fin/.lock
+
+FROM base AS operator
+LABEL org.opencontainers.image.title="fin-operator" \
+      org.opencontainers.image.description="Runs early-exit neural networks at the least energy" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /opt/fin /opt/fin
+ENV PATH=/opt/fin/bin:$PATH
+# A number, so that Kubernetes can tell that it is not root.
+USER 65532:65532
+# Metrics; liveness and readiness.
+EXPOSE 8080 8081
+ENTRYPOINT ["fin"]
+CMD ["run"]
