@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from fin.planning.check import check_app
-from fin.planning.evaluation import evaluate, footprint
+from fin.planning.evaluation import evaluate, footprint, usage
 from fin.planning.fin import NOWHERE, Solution, solve
 from fin.planning.options import Effort, Options, quick, thorough
 from fin.planning.plan import AppPlan, Footprint, Placement
 from fin.planning.problem import App, Node, Problem
 from fin.planning.reserve import reserve
-from fin.planning.system import System, system_left
+from fin.planning.system import Floats, System, empty_system
 
 Variants = Callable[[App, Sequence[Node]], Sequence[App]]
 """Restrictions of an application of which FIN takes the best: itself, or a node each."""
@@ -40,12 +41,21 @@ class Planner:
         """The same planner, exact in latency."""
         return Planner(self.problem, replace(self.options, gamma=None), self.variants)
 
+    @cached_property
+    def empty(self) -> System:
+        """The whole system, with nothing deployed."""
+        return empty_system(self.problem)
+
+    def left(self, taken: Iterable[Footprint]) -> System:
+        """What is left of the system beside what is ``taken``."""
+        return self.empty.less(usage(taken))
+
     def alone(self, app: App) -> Solution:
         """The least energy of ``app`` alone in the empty system, and its bound."""
         shape = replace(app, namespace="", name="", created="", priority=0, hold=False)
         if shape not in self._alone:
             effort = thorough(len(self.problem.apps))
-            self._alone[shape] = self.place(system_left(self.problem), shape, effort)
+            self._alone[shape] = self.place(self.empty, shape, effort)
         return self._alone[shape]
 
     def place(self, system: System, app: App, effort: Effort) -> Solution:
@@ -67,7 +77,7 @@ class Planner:
         alone = self.alone(app)
         if alone.placement is None and alone.bound == NOWHERE.bound:
             return None
-        left = system_left(self.problem, taken)
+        left = self.left(taken)
         if alone.placement is not None:
             fitting = self._reserved(app, alone.placement, left)
             if fitting is not None and fits(self.problem, fitting, left):
@@ -97,7 +107,7 @@ class Planner:
 
     def fits(self, plan: AppPlan, taken: Iterable[Footprint]) -> bool:
         """Whether a deployment, reservations and all, fits beside what is ``taken``."""
-        return fits(self.problem, plan, system_left(self.problem, taken))
+        return fits(self.problem, plan, self.left(taken))
 
     def _reserved(self, app: App, placement: Placement, left: System) -> AppPlan | None:
         spare = dict(zip(left.index, left.millicores.astype(int).tolist(), strict=True))
@@ -111,25 +121,25 @@ def fits(problem: Problem, plan: AppPlan, left: System) -> bool:
 
 def footprint_fits(taken: Footprint, left: System) -> bool:
     """Whether a footprint is left of the system."""
-    nodes, slack = left.graph.nodes, 1 + 1e-10
+    index, slack = left.index, 1 + 1e-10
     egress: dict[str, float] = {}
     ingress: dict[str, float] = {}
     for (tail, head), load in taken.traffic:
         if not left.graph.has_edge(tail, head):
             return False
-        if load > left.graph[tail][head]["load"] * slack:
+        if load > left.load_of(index[tail], index[head]) * slack:
             return False
         egress[tail] = egress.get(tail, 0.0) + load
         ingress[head] = ingress.get(head, 0.0) + load
-    limits: list[tuple[Mapping[str, float], str]] = [
-        (dict(taken.millicores), "millicores"),
-        (dict(taken.memory), "memory"),
-        (dict.fromkeys(dict(taken.memory), 1), "pods"),
-        (egress, "egress"),
-        (ingress, "ingress"),
+    limits: list[tuple[Mapping[str, float], Floats]] = [
+        (dict(taken.millicores), left.unreserved),
+        (dict(taken.memory), left.memory),
+        (dict.fromkeys(dict(taken.memory), 1), left.pods),
+        (egress, left.egress),
+        (ingress, left.ingress),
     ]
     return all(
-        name in nodes and amount <= nodes[name][attribute] * slack
-        for amounts, attribute in limits
+        name in index and amount <= room[index[name]] * slack
+        for amounts, room in limits
         for name, amount in amounts.items()
     )

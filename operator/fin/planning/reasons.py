@@ -16,16 +16,16 @@ from fin.planning.placing import Planner
 from fin.planning.plan import Footprint, Reason, Refusal
 from fin.planning.policies import policy
 from fin.planning.problem import App
-from fin.planning.system import System, system_left
+from fin.planning.system import System
 
 PLENTY = 1e18
 """More millicores, bytes, pods or bit/s than any system has."""
 
 CAPACITIES = (
-    (Reason.INSUFFICIENT_COMPUTE, ("millicores",), "compute"),
+    (Reason.INSUFFICIENT_COMPUTE, ("unreserved",), "compute"),
     (Reason.INSUFFICIENT_MEMORY, ("memory",), "memory"),
     (Reason.INSUFFICIENT_PODS, ("pods",), "room for pods"),
-    (Reason.INSUFFICIENT_BANDWIDTH, ("load", "egress", "ingress"), "bandwidth"),
+    (Reason.INSUFFICIENT_BANDWIDTH, ("link_load", "egress", "ingress"), "bandwidth"),
 )
 """Reason, what is relaxed, and its name in messages."""
 
@@ -53,11 +53,11 @@ def _alone(planner: Planner, app: App) -> tuple[Reason, str] | None:
     if blocks is None:
         best, least = app.model.best_accuracy, app.min_accuracy
         return Reason.ACCURACY_UNREACHABLE, f"accuracy {best:g} at best, asked for {least:g}"
-    empty = system_left(planner.problem)
-    unlimited = relaxed(empty, "millicores", "memory", "pods", "load", "egress", "ingress")
+    empty = planner.empty
+    unlimited = relaxed(empty, "unreserved", "memory", "pods", "link_load", "egress", "ingress")
     if np.isinf(_fastest(planner, unlimited, app, blocks)):
         return Reason.PLACEMENT_UNSATISFIABLE, _placement_message(app)
-    idle = relaxed(empty, "memory", "pods", "load", "egress", "ingress")
+    idle = relaxed(empty, "memory", "pods", "link_load", "egress", "ingress")
     fastest = _fastest(planner, idle, replace(app, rate=0.0), blocks)
     if app.latency < fastest < np.inf:
         return Reason.LATENCY_UNREACHABLE, _latency_message(fastest, app)
@@ -70,7 +70,7 @@ def _alone(planner: Planner, app: App) -> tuple[Reason, str] | None:
 
 def _beside(planner: Planner, app: App, taken: Sequence[Footprint]) -> tuple[Reason, str]:
     """What of the capacity that others left is too little for ``app``."""
-    return _shortage(planner, app, system_left(planner.problem, taken), "that is left")
+    return _shortage(planner, app, planner.left(taken), "that is left")
 
 
 def _shortage(planner: Planner, app: App, left: System, where: str) -> tuple[Reason, str]:
@@ -129,12 +129,8 @@ def _highest_rate(planner: Planner, system: System, app: App) -> float:
 
 def relaxed(system: System, *attributes: str) -> System:
     """The same system with more than enough of the capacities named."""
-    graph = system.graph.copy()
-    for values in (*graph.nodes.values(), *graph.edges.values()):
-        for attribute in attributes:
-            if attribute in values:
-                values[attribute] = PLENTY
-    return System(graph, system.utilisation)
+    plenty = {each: np.full_like(getattr(system, each), PLENTY) for each in attributes}
+    return replace(system, **plenty)
 
 
 def _placement_message(app: App) -> str:

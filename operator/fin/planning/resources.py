@@ -42,7 +42,7 @@ class Resources:
             case "ingress":
                 return float(system.ingress[node]) * FITS
             case _:
-                return system.link_load(node, other) * FITS
+                return system.load_of(node, other) * FITS
 
     def still_needed(self, resource: Resource) -> Floats:
         """The most that the rest of a path can take of ``resource``, from each block on.

@@ -14,7 +14,6 @@ from fin.planning.plan import AppPlan, Footprint, Plan, Refusal, Running
 from fin.planning.problem import App, AppKey, Problem
 from fin.planning.reasons import explain
 from fin.planning.stability import Improver
-from fin.planning.system import system_left
 
 
 def plan_in_order(
@@ -163,7 +162,7 @@ class _State:
         taken = [*fixed, *(footprint(self.planner.problem, each) for each in anew.values())]
         for key in sorted(lower, key=lambda each: (-self.running[each].priority, each)):
             run, plan = self.running[key], self.plans.get(key)
-            if footprint_fits(run.footprint, system_left(self.planner.problem, taken)):
+            if footprint_fits(run.footprint, self.planner.left(taken)):
                 taken.append(run.footprint)
                 if plan is not None:
                     anew[key] = plan

@@ -1,6 +1,6 @@
 """Stage 1 of FIN: the system graph, nodes and links with what is left of their capacities."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from fin.planning.evaluation import usage
+from fin.planning.evaluation import Usage, usage
 from fin.planning.plan import Footprint
 from fin.planning.problem import MIN_MILLICORES, Link, Node, Problem
 
@@ -16,14 +16,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class System:
-    """What is left of a system, as a directed graph (networkx) and as arrays.
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The part of a system that does not change with its load.
 
-    Vertices of ``graph`` are node names in the order of their index, with the attributes
-    ``node`` and what is left of it: ``millicores``, ``memory`` (bytes), ``pods``,
-    ``egress`` and ``ingress`` (bit/s of load). Its edges have ``link`` and ``load`` (bit/s
-    that further load may take).
+    Vertices of ``graph`` are node names in the order of their index, with the attribute
+    ``node``; its edges have the attribute ``link``. Arrays of links have the shape of
+    ``heads``.
     """
 
     graph: "nx.DiGraph[str]"
@@ -40,26 +39,9 @@ class System:
         return {name: index for index, name in enumerate(self.graph)}
 
     @cached_property
-    def millicores(self) -> Floats:
-        """Millicores left of each node; 0 where fewer than the least reservation are left."""
-        left = self._of_nodes("millicores")
-        return np.asarray(np.where(left >= MIN_MILLICORES, left, 0.0))
-
-    @cached_property
-    def speed(self) -> Floats:
-        """FLOP/s left of each node."""
-        each = np.array([node.flops_per_millicore for node in self.nodes], dtype=np.float64)
-        return np.asarray(self.millicores * each)
-
-    @cached_property
-    def memory(self) -> Floats:
-        """Bytes left of each node."""
-        return self._of_nodes("memory")
-
-    @cached_property
-    def pods(self) -> Floats:
-        """Pods that each node still takes."""
-        return self._of_nodes("pods")
+    def flops_per_millicore(self) -> Floats:
+        """Speed of a millicore of each node, FLOP/s."""
+        return np.array([node.flops_per_millicore for node in self.nodes], dtype=np.float64)
 
     @cached_property
     def joules_per_flop(self) -> Floats:
@@ -81,85 +63,191 @@ class System:
         """Column of ``heads`` with the link of each pair of nodes; -1 where there is none."""
         columns = np.full((len(self.nodes), len(self.nodes)), -1, dtype=np.intp)
         for tail, name in enumerate(self.graph):
-            for column in range(len(self.graph[name])):
-                columns[tail, self.heads[tail, column]] = column
+            degree = len(self.graph[name])
+            columns[tail, self.heads[tail, :degree]] = np.arange(degree)
         return columns
+
+    @cached_property
+    def bandwidth(self) -> Floats:
+        """B_l, bit/s; 0 in the padding."""
+        return self._of_links("bandwidth", 0.0)
+
+    @cached_property
+    def seconds_per_bit(self) -> Floats:
+        """1 / B_l; infinite in the padding."""
+        with np.errstate(divide="ignore"):
+            return 1.0 / self.bandwidth
+
+    @cached_property
+    def rtt(self) -> Floats:
+        """Round-trip times, seconds; infinite in the padding."""
+        return self._of_links("rtt", np.inf)
+
+    @cached_property
+    def joules_per_bit(self) -> Floats:
+        """g_l; infinite in the padding."""
+        return self._of_links("joules_per_bit", np.inf)
+
+    def _of_links(self, attribute: str, padding: float) -> Floats:
+        values = np.full(self.heads.shape, padding)
+        for tail, name in enumerate(self.graph):
+            links = [edge["link"] for edge in self.graph[name].values()]
+            values[tail, : len(links)] = [getattr(link, attribute) for link in links]
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """What is left of a system, as arrays over its nodes and, shaped as ``heads``, its links.
+
+    Attributes
+    ----------
+    unreserved
+        Millicores that nothing has reserved, shape (nodes,).
+    memory, pods
+        Bytes and pods that each node still takes, shape (nodes,).
+    egress, ingress
+        Bit/s that each node's interfaces still send and receive; infinite where there is
+        no limit, shape (nodes,).
+    link_load
+        Bit/s of load that each link itself still takes; 0 in the padding.
+    """
+
+    layout: Layout
+    unreserved: Floats
+    memory: Floats
+    pods: Floats
+    egress: Floats
+    ingress: Floats
+    link_load: Floats
+
+    @property
+    def graph(self) -> "nx.DiGraph[str]":
+        """The system graph: nodes and links."""
+        return self.layout.graph
+
+    @property
+    def utilisation(self) -> float:
+        """The share of a reservation, and of a link, that load may fill (rho)."""
+        return self.layout.utilisation
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Nodes by index."""
+        return self.layout.nodes
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Index of each node."""
+        return self.layout.index
+
+    @property
+    def joules_per_flop(self) -> Floats:
+        """Energy per operation of each node (e_n)."""
+        return self.layout.joules_per_flop
+
+    @property
+    def heads(self) -> Ints:
+        """Out-neighbours of each node, padded with the node itself."""
+        return self.layout.heads
+
+    @property
+    def columns(self) -> Ints:
+        """Column of ``heads`` with the link of each pair of nodes; -1 where there is none."""
+        return self.layout.columns
+
+    @property
+    def seconds_per_bit(self) -> Floats:
+        """1 / B_l; infinite in the padding."""
+        return self.layout.seconds_per_bit
+
+    @property
+    def rtt(self) -> Floats:
+        """Round-trip times, seconds; infinite in the padding."""
+        return self.layout.rtt
+
+    @property
+    def joules_per_bit(self) -> Floats:
+        """g_l; infinite in the padding."""
+        return self.layout.joules_per_bit
+
+    @cached_property
+    def millicores(self) -> Floats:
+        """Millicores left of each node; 0 where fewer than the least reservation are left."""
+        return np.asarray(np.where(self.unreserved >= MIN_MILLICORES, self.unreserved, 0.0))
+
+    @cached_property
+    def speed(self) -> Floats:
+        """FLOP/s left of each node."""
+        return np.asarray(self.millicores * self.layout.flops_per_millicore)
+
+    @cached_property
+    def load(self) -> Floats:
+        """Bit/s that each link still takes, its ends' interfaces included, shaped as ``heads``."""
+        ends = np.minimum(self.egress[:, None], self.ingress[self.heads])
+        return np.asarray(np.minimum(self.link_load, ends))
 
     def column(self, tail: int, head: int) -> int:
         """Column of ``heads`` in which the link from ``tail`` to ``head`` stands."""
         return int(self.columns[tail, head])
 
-    def link_load(self, tail: int, head: int) -> float:
-        """Bit/s of load that the link itself still takes."""
-        return float(self.graph[self.nodes[tail].name][self.nodes[head].name]["load"])
+    def load_of(self, tail: int, head: int) -> float:
+        """Bit/s of load that one link itself still takes."""
+        return float(self.link_load[tail, self.column(tail, head)])
 
-    @cached_property
-    def seconds_per_bit(self) -> Floats:
-        """1 / B_l, shaped as ``heads``; infinite in the padding."""
-        return self._of_links(lambda link, _: 1.0 / link.bandwidth, np.inf)
+    def less(self, used: Usage) -> "System":
+        """What is left when ``used`` is taken away."""
+        link_load = self.link_load.copy()
+        for (tail, head), load in used.traffic.items():
+            if self.graph.has_edge(tail, head):
+                at = self.index[tail], self.index[head]
+                link_load[at[0], self.column(*at)] -= load
+        return System(
+            self.layout,
+            self.unreserved - self._of_nodes(used.millicores),
+            self.memory - self._of_nodes(used.memory),
+            self.pods - self._of_nodes(used.segments),
+            self.egress - self._of_nodes(used.egress),
+            self.ingress - self._of_nodes(used.ingress),
+            link_load,
+        )
 
-    @cached_property
-    def rtt(self) -> Floats:
-        """Round-trip times, seconds, shaped as ``heads``; infinite in the padding."""
-        return self._of_links(lambda link, _: link.rtt, np.inf)
-
-    @cached_property
-    def joules_per_bit(self) -> Floats:
-        """g_l, shaped as ``heads``; infinite in the padding."""
-        return self._of_links(lambda link, _: link.joules_per_bit, np.inf)
-
-    @cached_property
-    def load(self) -> Floats:
-        """Bit/s that each link still takes, its ends' interfaces included, shaped as ``heads``."""
-        own = self._of_links(lambda _, load: load, 0.0)
-        return np.minimum(np.minimum(own, self.egress[:, None]), self.ingress[self.heads])
-
-    @cached_property
-    def egress(self) -> Floats:
-        """Bit/s that each node's interfaces still send; infinite where there is no limit."""
-        return self._of_nodes("egress")
-
-    @cached_property
-    def ingress(self) -> Floats:
-        """Bit/s that each node's interfaces still receive; infinite where there is no limit."""
-        return self._of_nodes("ingress")
-
-    def _of_nodes(self, attribute: str) -> Floats:
-        values = [attributes[attribute] for attributes in self.graph.nodes.values()]
-        return np.array(values, dtype=np.float64)
-
-    def _of_links(self, value: Callable[[Link, float], float], padding: float) -> Floats:
-        values = np.full(self.heads.shape, padding)
-        for tail, name in enumerate(self.graph):
-            for column, edge in enumerate(self.graph[name].values()):
-                values[tail, column] = value(edge["link"], edge["load"])
+    def _of_nodes(self, amounts: Mapping[str, float]) -> Floats:
+        values = np.zeros(len(self.nodes))
+        for name, amount in amounts.items():
+            if name in self.index:
+                values[self.index[name]] = amount
         return values
 
 
-def system_left(problem: Problem, taken: Iterable[Footprint] = ()) -> System:
-    """Build the system graph of ``problem`` less what deployments have ``taken``."""
-    used, rho = usage(taken), problem.utilisation
+def empty_system(problem: Problem) -> System:
+    """Build the system graph of ``problem``, with nothing deployed."""
     graph: nx.DiGraph[str] = nx.DiGraph()
-    for node in sorted(problem.nodes, key=_by_name):
-        name = node.name
-        graph.add_node(
-            name,
-            node=node,
-            millicores=node.millicores - used.millicores.get(name, 0),
-            memory=node.memory - used.memory.get(name, 0),
-            pods=node.pods - used.segments.get(name, 0),
-            egress=_left(node.egress, rho, used.egress.get(name, 0.0)),
-            ingress=_left(node.ingress, rho, used.ingress.get(name, 0.0)),
-        )
+    nodes = sorted(problem.nodes, key=_by_name)
+    for node in nodes:
+        graph.add_node(node.name, node=node)
     for link in sorted(problem.links, key=_by_ends):
-        ends = (link.source, link.target)
-        load = _left(link.bandwidth, rho, used.traffic.get(ends, 0.0))
-        graph.add_edge(*ends, link=link, load=load)
-    return System(graph, rho)
+        graph.add_edge(link.source, link.target, link=link)
+    rho = problem.utilisation
+    layout = Layout(graph, rho)
+    return System(
+        layout,
+        unreserved=np.array([node.millicores for node in nodes], dtype=np.float64),
+        memory=np.array([node.memory for node in nodes], dtype=np.float64),
+        pods=np.array([node.pods for node in nodes], dtype=np.float64),
+        egress=np.array([_limit(node.egress, rho) for node in nodes], dtype=np.float64),
+        ingress=np.array([_limit(node.ingress, rho) for node in nodes], dtype=np.float64),
+        link_load=rho * layout.bandwidth,
+    )
 
 
-def _left(rate: float | None, rho: float, used: float) -> float:
-    return float("inf") if rate is None else rho * rate - used
+def system_left(problem: Problem, taken: Iterable[Footprint] = ()) -> System:
+    """Build the system of ``problem`` less what deployments have ``taken``."""
+    return empty_system(problem).less(usage(taken))
+
+
+def _limit(rate: float | None, rho: float) -> float:
+    return float("inf") if rate is None else rho * rate
 
 
 def _by_name(node: Node) -> str:
