@@ -176,6 +176,22 @@ def test_a_cordoned_node_is_named(operator: Operator) -> None:
     assert ready(operator) == ("True", "Serving")
 
 
+def test_a_held_app_on_a_cordoned_node_says_that_it_is_held(operator: Operator) -> None:
+    live = operator.cluster.objects["InferenceApp", "default", "camera"]
+    live["metadata"]["annotations"] = {"finoperator.io/hold": "true"}
+    edit_node(operator, "edge-0", unschedulable=True)
+    operator.settle()
+    assert planned(operator) == ("True", "NodeCordoned")
+    message = condition(operator, "Planned")["message"]
+    assert "finoperator.io/hold" in message
+    assert "no other plan" not in message
+    (told,) = operator.told("NodeCordoned")
+    assert "finoperator.io/hold" in told.message
+    del live["metadata"]["annotations"]
+    operator.settle()
+    assert planned(operator) == ("True", "Planned")
+
+
 def test_a_name_conflict_is_named(operator: Operator) -> None:
     live = operator.cluster.objects["Service", "default", "camera"]
     live["metadata"]["ownerReferences"] = []

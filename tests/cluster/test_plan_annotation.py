@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from fin.cluster import annotation
 from fin.cluster.naming import digest
-from fin.cluster.revision import Facts, Revision, Segment, Template
+from fin.cluster.revision import Facts, Revision, Segment, Share, Template
 from fin.planning.plan import Placement
 
 Json = dict[str, Any]
@@ -34,7 +35,13 @@ REVISION = Revision(
         {"configMap": {"name": "weights"}},
     ),
     traffic=((("mobile-0", "gw"), 0.1 + 0.2), (("gw", "edge-0"), 1e6)),
-    facts=Facts(0.83, 0.0187, 9.33e-3, 0.187, 0.004),
+    facts=Facts(
+        *(0.83, 0.0187, 9.33e-3, 0.187, 0.004),
+        shares=(
+            (Share("compute", "edge-0", "edge"), 9e-3),
+            (Share("network", "gw", "hub"), 3.3e-4),
+        ),
+    ),
 )
 
 
@@ -47,6 +54,15 @@ def test_it_is_json_that_a_person_can_read() -> None:
     assert found["placement"]["nodes"] == ["mobile-0", "edge-0"]
     assert found["segments"][1]["millicores"] == 1500
     assert found["exits"] == [[1, "exit2"]]
+
+
+def test_one_of_a_version_that_did_not_write_shares_is_read() -> None:
+    content = json.loads(annotation.written(REVISION))["revision"]
+    del content["facts"]["shares"]
+    text = json.dumps({"checksum": digest(content), "revision": content})
+    read = annotation.read(text)
+    assert read is not None
+    assert read == replace(REVISION, facts=replace(REVISION.facts, shares=()))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +111,7 @@ def _change(path: tuple[Any, ...], value: Any) -> Callable[[Json], None]:
         _change(("placement", "routes", 0), []),
         _change(("placement", "nodes"), []),
         _change(("facts", "energy"), -1.0),
+        _change(("facts", "shares", 0, 1), -1.0),
         _change(("traffic", 0, 1), -1.0),
     ],
 )

@@ -6,11 +6,12 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from fin.cluster.revision import Share
 from fin.controller.definitions import BY_NAME
 from fin.controller.energy import EnergyMeter
 from fin.controller.metrics import Metrics
 from fin.controller.reference import FILE, reference
-from fin.controller.report import AppReport, LinkReport, NodeReport, Report, Share
+from fin.controller.report import AppReport, LinkReport, NodeReport, Report
 
 MOBILE = Share("network", "mobile-0", "mobile")
 EDGE = Share("compute", "edge-0", "edge")
@@ -100,6 +101,13 @@ def test_an_app_that_does_not_serve_takes_no_power(metrics: Metrics) -> None:
     assert found["fin_app_power_watts", (*KEY, "compute", "edge-0", "edge")] == 0
     assert found["fin_app_energy_per_inference_joules", (*KEY, "compute", "edge-0", "edge")] > 0
     assert found["fin_power_watts", ()] == 0
+
+
+def test_a_latency_target_that_is_not_known_is_left_out(metrics: Metrics) -> None:
+    metrics.show(replace(REPORT, apps=(replace(APP, latency_target=None),)))
+    found = samples(metrics)
+    assert ("fin_app_latency_target_seconds", KEY) not in found
+    assert found["fin_app_planned_latency_seconds", KEY] == 0.0187
 
 
 def test_what_is_gone_is_gone_from_the_metrics(metrics: Metrics) -> None:

@@ -68,6 +68,32 @@ def test_energy_adds_up_while_an_app_serves_and_goes_with_it(
     )
 
 
+def test_what_runs_on_without_its_model_still_takes_power(scene: Scene, operator: Operator) -> None:
+    scene.app()
+    scene.settled()
+    labels = {"namespace": scene.namespace, "app": "camera"}
+
+    def of(name: str, **more: str) -> float:
+        return operator.metric(name, **labels, **more)
+
+    until(lambda: of("fin_app_power_watts") > 0, "its power to be shown")
+    before = {
+        component: of("fin_app_power_watts", component=component)
+        for component in ("compute", "network")
+    }
+    total = operator.metric("fin_power_watts")
+    scene.api.delete(kinds.MODEL, scene.namespace, "net")
+    scene.not_ready("ModelNotFound", kind="Planned")
+    until(lambda: operator.metric("fin_apps_refused", reason="ModelNotFound") == 1, "the report")
+    assert of("fin_app_ready") == 1
+    for component, watts in before.items():
+        assert of("fin_app_power_watts", component=component) == pytest.approx(watts)
+    assert operator.metric("fin_power_watts") == pytest.approx(total)
+    assert of("fin_app_rate_per_second") == pytest.approx(10)
+    first = of("fin_app_energy_joules_total")
+    until(lambda: of("fin_app_energy_joules_total") > first, "energy to add up")
+
+
 def test_refused_apps_are_counted_by_reason(scene: Scene, operator: Operator) -> None:
     def refused(reason: str) -> float:
         return operator.metric("fin_apps_refused", reason=reason)

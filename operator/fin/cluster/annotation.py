@@ -1,7 +1,6 @@
 """The running plan, as it stands in an annotation of the entry's Deployment."""
 
 import math
-from dataclasses import astuple
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +38,12 @@ def read(text: str) -> Revision | None:
 def _holds_together(revision: Revision) -> bool:
     """Whether its parts fit: a checksum can be forged, and nothing may break on it."""
     placement, count = revision.placement, len(revision.blocks)
-    numbers = [*astuple(revision.facts), *(load for _, load in revision.traffic)]
+    facts = revision.facts
+    numbers = [
+        *(facts.accuracy, facts.latency, facts.energy, facts.power, facts.gap),
+        *(joules for _, joules in facts.shares),
+        *(load for _, load in revision.traffic),
+    ]
     return (
         count > 0
         and count == len(placement.nodes) == len(placement.routes)

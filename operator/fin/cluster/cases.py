@@ -238,8 +238,14 @@ def _entry_lost(revision: Revision, world: World) -> bool:
     return revision.entry.node in lost_nodes_of(revision, world.nodes)
 
 
+def is_held(case: Case, world: World) -> bool:
+    """Whether an app's annotation asks for its plan to stay as it is."""
+    app = world.problem.app.get(case.key)
+    return app is not None and app.hold
+
+
 def stuck_nodes(case: Case, world: World) -> tuple[str, ...]:
-    """Nodes that take no new segments, on which an app stays since it has no better place."""
+    """Nodes that take no new segments, on which an app stays: held, or without another place."""
     if case.phase != "settled" or case.wanted is None:
         return ()
     tolerated = of_pod_spec({"tolerations": list(case.wanted.template.tolerations)})

@@ -46,6 +46,8 @@ class AppState:
         Why its plan can't be turned into objects: reason and message.
     stuck
         Nodes that take no new segments, on which it stays all the same.
+    held
+        Whether its annotation asks for its plan to stay as it is.
     violations
         What ``serving`` breaks, where it has no plan.
     """
@@ -60,6 +62,7 @@ class AppState:
     conflict: str | None = None
     fault: tuple[str, str] | None = None
     stuck: tuple[str, ...] = ()
+    held: bool = False
     violations: tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from fin.cluster.naming import digest, segment_name
 from fin.cluster.pods import pod_spec, pod_template, segment_config, segment_digest
 from fin.cluster.revision import Facts, Revision, Segment, Template
 from fin.cluster.settings import SegmentSettings
+from fin.cluster.shares import shares_of
 from fin.cluster.workloads import (
     Json,
     Owner,
@@ -81,6 +82,7 @@ def render(
             energy=found.energy,
             power=planned.rate * found.energy,
             gap=gap(found.energy, app_plan.bound),
+            shares=tuple(shares_of(problem, found).items()),
         ),
     )
     return named(app.metadata.name, revision)

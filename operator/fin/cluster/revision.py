@@ -38,11 +38,21 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A part of an app's energy: of computing on a node, or of sending from it."""
+
+    component: str
+    node: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a revision was planned to do, when it was made.
 
     Latency in seconds, energy in joules per inference, power in watts; ``gap`` to the proven
-    lower bound of the energy.
+    lower bound of the energy. ``shares`` add up to the energy; a plan that version 0.1.0 wrote
+    has none.
     """
 
     accuracy: float
@@ -50,6 +60,7 @@ class Facts:
     energy: float
     power: float
     gap: float
+    shares: tuple[tuple[Share, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

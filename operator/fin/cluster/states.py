@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fin.api.quantity import Quantity
 from fin.cluster.capacity import Room
-from fin.cluster.cases import Case, stuck_nodes
+from fin.cluster.cases import Case, is_held, stuck_nodes
 from fin.cluster.decision import AppState, Trouble
 from fin.cluster.health import is_ready, why_not_ready
 from fin.cluster.observed import Observed
@@ -39,6 +39,7 @@ def state_of(
         conflict=case.conflict,
         fault=case.fault,
         stuck=stuck_nodes(case, world),
+        held=is_held(case, world),
         violations=_violations(world, plan, case, serving),
     )
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
+from fin.api.names import ANNOTATION_HOLD
 from fin.api.quantity import Quantity
 from fin.cluster import reading
 from fin.cluster.actions import Action, Event
-from fin.cluster.cases import Case, stuck_nodes
+from fin.cluster.cases import Case, is_held, stuck_nodes
 from fin.cluster.revision import Revision, Segment
 from fin.cluster.running import lost_nodes_of, plan_of
 from fin.cluster.world import World
@@ -90,8 +91,15 @@ def standing(case: Case, world: World, plan: Plan) -> Iterator[Event]:
     elif refusal:
         yield event(case, "Warning", refusal.reason.value, refusal.message)
     if stuck := stuck_nodes(case, world):
-        message = f"It stays on {', '.join(stuck)}, since no other plan meets its targets"
+        message = f"It stays on {', '.join(stuck)}, {why_it_stays(is_held(case, world))}"
         yield event(case, "Warning", "NodeCordoned", message)
+
+
+def why_it_stays(held: bool) -> str:
+    """Tell why an app stays on a node that takes no new segments."""
+    if held:
+        return f"since its annotation {ANNOTATION_HOLD} holds its plan: remove it to let it move"
+    return "since no other plan meets its targets"
 
 
 def why_moving(case: Case, wanted: Revision, world: World) -> str:

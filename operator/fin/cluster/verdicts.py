@@ -6,7 +6,7 @@ from fin.cluster.conditions import Verdict
 from fin.cluster.decision import AppState, Trouble
 from fin.cluster.findings import Rejection
 from fin.cluster.revision import Revision
-from fin.cluster.telling import described
+from fin.cluster.telling import described, why_it_stays
 from fin.planning.plan import Refusal
 
 _TOLD = 5
@@ -37,9 +37,7 @@ def planned(
         return Verdict("Unknown", "NotPlannedYet", "No plan was made yet")
     if state.stuck:
         nodes = ", ".join(state.stuck)
-        message = (
-            f"No new segments go to {nodes}; it stays there, since no other plan meets its targets"
-        )
+        message = f"No new segments go to {nodes}; it stays there, {why_it_stays(state.held)}"
         return Verdict("True", "NodeCordoned", message)
     return Verdict("True", "Planned", _plan(state.wanted, target))
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from fin.controller.report import AppReport, Share
+from fin.cluster.revision import Share
+from fin.controller.report import AppReport
 from fin.planning.problem import AppKey
 
 

@@ -23,7 +23,7 @@ from fin.controller.report import AppReport, LinkReport, NodeReport, Report
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
-_OF_AN_APP: Final[dict[str, Callable[[AppReport], float]]] = {
+_OF_AN_APP: Final[dict[str, Callable[[AppReport], float | None]]] = {
     "fin_app_rate_per_second": lambda app: app.rate,
     "fin_app_planned_latency_seconds": lambda app: app.latency,
     "fin_app_latency_target_seconds": lambda app: app.latency_target,
@@ -107,7 +107,8 @@ def _of_apps(report: Report, energy: EnergyMeter.Reading) -> Iterator[tuple[str,
     )
     yield "fin_app_ready", ((key, float(ready)) for key, ready in report.ready.items())
     for name, value in _OF_AN_APP.items():
-        yield name, [((app.namespace, app.name), value(app)) for app in report.apps]
+        found = (((app.namespace, app.name), value(app)) for app in report.apps)
+        yield name, [(key, each) for key, each in found if each is not None]
 
 
 def _of_the_system(report: Report) -> Iterator[tuple[str, Samples]]:

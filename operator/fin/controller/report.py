@@ -7,20 +7,12 @@ from itertools import pairwise
 
 from fin.cluster.decision import AppState
 from fin.cluster.findings import Rejection
-from fin.cluster.revision import Revision
+from fin.cluster.revision import Revision, Share
+from fin.cluster.shares import shares_of
 from fin.controller.baselines import Energies
-from fin.planning.evaluation import Evaluation, Usage, evaluate, usage
+from fin.planning.evaluation import Usage, evaluate, usage
 from fin.planning.plan import Plan
 from fin.planning.problem import App, AppKey, Node, Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of an app's energy: of computing on a node, or of sending from it."""
-
-    component: str
-    node: str
-    tier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +27,8 @@ class AppReport:
         Modelled joules per inference, by share.
     power
         Modelled watts: energy times rate.
+    latency_target
+        None where the app's spec can't be read, or its model is gone.
     saved
         Watts that it saves against each baseline that has a deployment at all.
     """
@@ -45,7 +39,7 @@ class AppReport:
     rate: float
     energy: Mapping[Share, float]
     latency: float
-    latency_target: float
+    latency_target: float | None
     accuracy: float
     gap: float
     saved: Mapping[str, float]
@@ -127,8 +121,9 @@ def make_report(
         ready={key: state.ready for key, state in states.items()},
         apps=tuple(
             _app(problem, problem.app[key], revision, states[key].ready, baselines)
-            for key, revision in sorted(serving.items())
             if _measurable(problem, key, revision)
+            else _as_planned(key, problem.app.get(key), revision, states[key].ready)
+            for key, revision in sorted(serving.items(), key=lambda item: item[0])
         ),
         admitted=len(plan.apps) - len(faults),
         refused=dict(sorted(Counter(reasons).items())),
@@ -169,7 +164,7 @@ def _app(
         name=app.name,
         ready=ready,
         rate=app.rate,
-        energy=_shares(problem, found),
+        energy=shares_of(problem, found),
         latency=found.latency(speeds),
         latency_target=app.latency,
         accuracy=found.accuracy,
@@ -178,15 +173,21 @@ def _app(
     )
 
 
-def _shares(problem: Problem, found: Evaluation) -> dict[Share, float]:
-    """Energy by component and node; that of a link counts for the node that sends."""
-    shares: dict[Share, float] = {}
-    computing = (("compute", node, joules) for node, joules in found.compute_energy.items())
-    sending = (("network", ends[0], joules) for ends, joules in found.network_energy.items())
-    for component, node, joules in (*computing, *sending):
-        share = Share(component, node, problem.node[node].tier)
-        shares[share] = shares.get(share, 0.0) + joules
-    return shares
+def _as_planned(key: AppKey, app: App | None, revision: Revision, ready: bool) -> AppReport:
+    """Report on what runs on though its model, nodes or links are gone: as it was planned."""
+    facts = revision.facts
+    planned_rate = facts.power / facts.energy if facts.energy > 0 else 0.0
+    return AppReport(
+        *key,
+        ready=ready,
+        rate=app.rate if app else planned_rate,
+        energy=dict(facts.shares),
+        latency=facts.latency,
+        latency_target=app.latency if app else None,
+        accuracy=facts.accuracy,
+        gap=facts.gap,
+        saved={},
+    )
 
 
 def _node(node: Node, used: Usage) -> NodeReport:
