@@ -7,7 +7,7 @@ from testbed.controlplane import ControlPlane
 from testbed.errors import CommandError, TestbedTimeoutError
 from testbed.process import wait_for
 
-_TIMEOUT = 120.0
+_TIMEOUT = 240.0
 _COLUMNS = "custom-columns=:.apiVersion,:.kind,:.metadata.namespace,:.metadata.name"
 _NONE = "<none>"
 _KEPT_BY_OTHERS = frozenset(
@@ -78,7 +78,7 @@ class Inventory:
         Raises
         ------
         TestbedTimeoutError
-            Something is still there after two minutes: a controller makes it anew, or nobody
+            Something is still there after four minutes: a controller makes it anew, or nobody
             takes its finalizer away.
         """
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fin.cli.documents import Unreadable, documents
@@ -69,7 +69,11 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [path for path in paths(GOOD) if path]
 
 
+HUGE_CPU = [((1, "status", "allocatable", "cpu"), 9223372036854776.0)]  # beyond 64 bits of millis
+
+
 @settings(max_examples=400, deadline=None)
+@example(changes=HUGE_CPU)
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=2))
 def test_any_value_in_any_field_ends_with_a_status(
     changes: list[tuple[tuple[Any, ...], Any]],

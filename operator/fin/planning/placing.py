@@ -110,7 +110,8 @@ class Planner:
         return fits(self.problem, plan, self.left(taken))
 
     def _reserved(self, app: App, placement: Placement, left: System) -> AppPlan | None:
-        spare = dict(zip(left.index, left.millicores.astype(int).tolist(), strict=True))
+        # Python's integers: a node may claim more millicores than 64 bits hold.
+        spare = dict(zip(left.index, map(int, left.millicores.tolist()), strict=True))
         return reserve(self.problem, app, placement, spare)
 
 

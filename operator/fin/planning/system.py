@@ -75,7 +75,7 @@ class Layout:
     @cached_property
     def seconds_per_bit(self) -> Floats:
         """1 / B_l; infinite in the padding."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             return 1.0 / self.bandwidth
 
     @cached_property
