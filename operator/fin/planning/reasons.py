@@ -19,7 +19,7 @@ from fin.planning.problem import App
 from fin.planning.system import System
 
 PLENTY = 1e18
-"""More millicores, bytes, pods or bit/s than any system has."""
+"""More millicores than any system has; a speed that they give is still finite."""
 
 CAPACITIES = (
     (Reason.INSUFFICIENT_COMPUTE, ("unreserved",), "compute"),
@@ -29,7 +29,7 @@ CAPACITIES = (
 )
 """Reason, what is relaxed, and its name in messages."""
 
-RATE_STEPS = 30
+RATE_STEPS = 120
 """Halvings of the search for the highest rate that could be served."""
 
 
@@ -55,7 +55,7 @@ def _alone(planner: Planner, app: App) -> tuple[Reason, str] | None:
         return Reason.ACCURACY_UNREACHABLE, f"accuracy {best:g} at best, asked for {least:g}"
     empty = planner.empty
     unlimited = relaxed(empty, "unreserved", "memory", "pods", "link_load", "egress", "ingress")
-    if np.isinf(_fastest(planner, unlimited, app, blocks)):
+    if np.isinf(_fastest(planner, unlimited, replace(app, rate=0.0), blocks)):
         return Reason.PLACEMENT_UNSATISFIABLE, _placement_message(app)
     idle = relaxed(empty, "memory", "pods", "link_load", "egress", "ingress")
     fastest = _fastest(planner, idle, replace(app, rate=0.0), blocks)
@@ -65,7 +65,7 @@ def _alone(planner: Planner, app: App) -> tuple[Reason, str] | None:
     if np.isfinite(fastest) and not _possible(planner, capacities, app):
         best = _highest_rate(planner, capacities, app)
         return Reason.RATE_TOO_HIGH, f"rate {best:.3g}/s at best, asked for {app.rate:.3g}/s"
-    return _shortage(planner, app, empty, "in the whole system")
+    return _shortage(planner, app, empty, "of the nodes that it may use")
 
 
 def _beside(planner: Planner, app: App, taken: Sequence[Footprint]) -> tuple[Reason, str]:
@@ -89,12 +89,23 @@ def _detail(planner: Planner, reason: Reason, app: App, left: System) -> str:
         if app.latency < fastest < np.inf:
             return f": {_latency_message(fastest, app)}"
     if reason is Reason.INSUFFICIENT_MEMORY:
-        need = app.model.memory_overhead + max(
-            block.resident for block in app.model.blocks[:blocks]
-        )
-        most = int(max(left.memory, default=0))
+        return _memory_detail(app, left, blocks)
+    return ""
+
+
+def _memory_detail(app: App, left: System, blocks: int) -> str:
+    """The first block that no node it may run on has the memory for."""
+    for index, block in enumerate(app.model.blocks[:blocks]):
+        need = app.model.memory_overhead + block.resident
+        places = [
+            int(room)
+            for node, room in zip(left.nodes, left.memory, strict=True)
+            if app.may_run(index, node)
+        ]
+        most = max(places, default=0)
         if need > most:
-            return f": its largest block needs {_bytes(need)}, a node has {_bytes(most)} at most"
+            where = f"a node that may run it has {_bytes(most)} at most"
+            return f": block {block.name} needs {_bytes(need)}, {where}"
     return ""
 
 
@@ -129,7 +140,10 @@ def _highest_rate(planner: Planner, system: System, app: App) -> float:
 
 def relaxed(system: System, *attributes: str) -> System:
     """The same system with more than enough of the capacities named."""
-    plenty = {each: np.full_like(getattr(system, each), PLENTY) for each in attributes}
+    plenty = {
+        each: np.full_like(getattr(system, each), PLENTY if each == "unreserved" else np.inf)
+        for each in attributes
+    }
     return replace(system, **plenty)
 
 
