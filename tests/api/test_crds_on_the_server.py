@@ -106,7 +106,10 @@ def test_the_api_server_fills_in_the_defaults(server: Server) -> None:
     raw = cases.model(segment=None)
     spec = server.create(DNNModel, raw)["spec"]
     assert spec["segment"] == {"memoryOverhead": "64Mi"}
-    assert spec["blocks"][2]["exit"] == {"flops": 0, "memory": 0, "exitRate": 0, "accuracy": 0.86}
+    assert spec["blocks"][2]["exit"] == {
+        "flops": 0, "memory": 0, "exitRate": 0, "accuracy": 0.86, "criterion": "Confidence",
+        "output": "logits",
+    }  # fmt: skip
 
     raw = cases.app()
     raw["spec"]["latency"] = {"target": "20ms"}

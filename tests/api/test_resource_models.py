@@ -55,6 +55,8 @@ def test_defaults_are_filled_in() -> None:
     assert last.exit is not None
     assert (last.exit_name, last.exit.exit_rate) == ("conv3", 0.0)
     assert (last.exit.flops, last.exit.memory) == (Quantity.parse(0), Quantity.parse(0))
+    assert (last.exit.criterion, last.exit.threshold) == ("Confidence", None)
+    assert (last.output, last.exit.output) == (None, "logits")
     assert model.spec.blocks[1].exit_name is None
     assert model.spec.blocks[0].exit_name == "exit1"
     assert float(model.spec.segment.memory_overhead) == 64 * 2**20

@@ -11,7 +11,7 @@ from fin.api.meta import Conditions
 from fin.api.quantity import Quantity
 from fin.api.resource import ACCEPTED, ACCEPTED_REASON, AGE, Column, Resource
 from fin.api.segment import SegmentTemplate
-from fin.api.text import LabelValue
+from fin.api.text import LabelValue, TensorName
 
 # Rates come from measurements, and floats don't add up exactly.
 RATE_SLACK = 1e-9
@@ -48,6 +48,23 @@ class Exit(Model):
     accuracy: Ratio = Field(
         description="Accuracy of the whole model, from 0 to 1, when this is its last exit."
     )
+    criterion: Literal["Confidence", "Entropy"] = Field(
+        default="Confidence",
+        description="What says how sure the classifier is of a sample. Confidence is the largest "
+        "softmax probability of its logits; Entropy is that of these probabilities, divided by "
+        "the logarithm of the number of classes.",
+    )
+    threshold: Ratio | None = Field(
+        default=None,
+        description="From 0 to 1: samples whose confidence is at least this, or whose entropy is "
+        "at most this, leave here while the model is served. Left out, none leave; ignored where "
+        "the model is cut and on the last block, where all leave.",
+    )
+    output: TensorName = Field(
+        default="logits",
+        description="The tensor of the block's ONNX file with the classifier's logits, samples "
+        "by classes.",
+    )
 
 
 class Block(Model):
@@ -59,6 +76,11 @@ class Block(Model):
     )
     memory: Quantity = Field(description="Bytes of the block's parameters and peak workspace.")
     output_bytes: Quantity = Field(description="Bytes that the next block receives.")
+    output: TensorName | None = Field(
+        default=None,
+        description="The tensor of the block's ONNX file that the next block receives. Left out, "
+        "its only output besides the exit's.",
+    )
     exit: Exit | None = Field(
         default=None, description="The exit after this block. The last block must have one."
     )

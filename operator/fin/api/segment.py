@@ -141,7 +141,9 @@ class Artifact(Model):
         default=None, description="A path of the node; only where the operator's flag allows it."
     )
     url: WebAddress | None = Field(
-        default=None, description="An http or https address to load the file from."
+        default=None,
+        description="An http or https address to load the weights from: a tar archive, or for a "
+        "model of one block its ONNX file.",
     )
     sha256: Sha256 | None = Field(
         default=None, description="The SHA-256 digest of the file at url, in hexadecimal."
@@ -219,5 +221,6 @@ class SegmentTemplate(Model):
     )
     artifact: Artifact | None = Field(
         default=None,
-        description="Where a segment finds its blocks' weights. Left out, they are in the image.",
+        description="Where a segment finds its blocks' weights: for each block an ONNX file, "
+        "called by its name with .onnx behind it. Left out, they are in the image, in /models.",
     )

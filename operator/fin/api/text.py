@@ -70,13 +70,14 @@ WEB_ADDRESS: Final = Form(
 )
 SHA256: Final = Form(r"^[0-9a-f]{64}$", 64, "a SHA-256 digest: 64 hexadecimal digits, lower case")
 LINE: Final = Form(r"^[^ \t\r\n]+$", 1024, "one word without spaces")
+TENSOR_NAME: Final = Form(r"^[!-~]+$", 256, "a tensor's name: printable ASCII without spaces")
 CONDITION_WORD: Final = Form(r"^[A-Z][A-Za-z0-9]*$", 128, "one CamelCase word")
 
 WORDS_OF_PATTERN: Final = {
     form.pattern: form.words
     for form in (
         LABEL_VALUE, DNS_LABEL, SERVICE_NAME, OBJECT_NAME, LABEL_KEY, ABSOLUTE_PATH, WEB_ADDRESS,
-        SHA256, LINE, CONDITION_WORD,
+        SHA256, LINE, TENSOR_NAME, CONDITION_WORD,
     )
 }  # fmt: skip
 
@@ -88,4 +89,5 @@ AbsolutePath = Annotated[str, ABSOLUTE_PATH.field]
 WebAddress = Annotated[str, WEB_ADDRESS.field]
 Sha256 = Annotated[str, SHA256.field]
 Line = Annotated[str, LINE.field]
+TensorName = Annotated[str, TENSOR_NAME.field]
 ConditionWord = Annotated[str, CONDITION_WORD.field]
