@@ -47,7 +47,8 @@ def cut(model: onnx.ModelProto) -> tuple[Part, ...]:
         name: frozenset(graphs.needed(model, name)) & frozenset(outputs) - {name}
         for name in outputs
     }
-    ends = sorted(frozenset().union(*above.values()), key=lambda name: len(above[name]))
+    needed = frozenset().union(*above.values())
+    ends = sorted(filter(needed.__contains__, outputs), key=lambda name: len(above[name]))
     for upper, lower in itertools.pairwise(ends):
         if upper not in above[lower]:
             raise ProfileError(

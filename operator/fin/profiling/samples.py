@@ -41,7 +41,7 @@ def read(path: Path) -> Samples:
         If the file is not of that form, or has no samples.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             inputs, labels = arrays["inputs"], arrays["labels"]
     except OSError as error:
         raise ProfileError(f"{path}: {error.strerror or error}") from None

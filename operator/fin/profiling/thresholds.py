@@ -3,8 +3,9 @@
 A sample that leaves at an exit has cost the work up to there. Thresholds are sought by work + price
 x errors: one exit at a time, all its thresholds tried at once by sums over the samples in the order
 of how sure the exit is of them, until no exit improves. A sweep of prices gives the range from the
-fastest to the most accurate. Those that meet the accuracy are then improved further, one exit at a
-time, for as long as they meet it. What is found is good, and not proven to be the best.
+fastest to the most accurate. Those that meet the accuracy are then improved further for as long as
+they meet it, one exit at a time and then one together with the others. What is found is good, and
+for more than one early exit not proven to be the best.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,9 @@ _ROUNDS = 50
 
 _IMPROVED = 12
 """How many of the cheapest thresholds that meet the accuracy are improved further."""
+
+_TRIALS = 400
+"""Bounds that are tried together with the other exits': of one exit, or divided among several."""
 
 _DIGITS = 6
 """Decimals of a threshold, where so many tell two samples apart."""
@@ -108,12 +112,40 @@ class Calibration:
             The least share of samples that must be classified correctly.
         """
         allowed = int(np.floor((1 - accuracy) * self.samples + 1e-9))
+        cost = _limited(allowed)
         good = [each for each in points if self.samples - each.correct <= allowed]
-        improved = [
-            self._point(self._improve(self._bounds(each), _limited(allowed)))
-            for each in sorted(good, key=_order)[:_IMPROVED]
+        found = [
+            self._improve(self._bounds(each), cost) for each in sorted(good, key=_order)[:_IMPROVED]
         ]
-        return min((*good, *improved), key=_order, default=None)
+        if not found:
+            return None
+        return self._point(
+            self._exchange(min(found, key=lambda each: self._cost(each, cost)), cost)
+        )
+
+    def _exchange(self, bounds: Floats, cost: _Cost) -> Floats:
+        """Set one exit's bound to each of many, and the others' to suit, until none is cheaper."""
+        least = self._cost(bounds, cost)
+        for _ in range(_ROUNDS):
+            before = least
+            for position in range(len(bounds)):
+                for bound in self._spread(position):
+                    trial = bounds.copy()
+                    trial[position] = bound
+                    for other in range(len(bounds)):
+                        if other != position:
+                            trial[other] = self._cheapest(trial, other, cost)
+                    if (now := self._cost(trial, cost)) < least:
+                        bounds, least = trial, now
+            if least >= before:
+                break
+        return bounds
+
+    def _spread(self, position: int) -> Floats:
+        """Return bounds of an exit from one end to the other: fewer where there are many exits."""
+        sure = self._sure[position, np.isfinite(self._sure[position])]
+        count = min(len(sure), max(4, _TRIALS // len(self._sure) ** 2))
+        return np.unique(np.quantile(sure, np.linspace(0, 1, count), method="nearest"))
 
     def _improve(self, bounds: Floats, cost: _Cost) -> Floats:
         """Set one exit's bound after the other to the cheapest, until none becomes cheaper."""

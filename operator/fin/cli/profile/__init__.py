@@ -1,0 +1,12 @@
+"""``fin profile``: measures networks, machines and links, one file a command."""
+
+import typer
+
+from fin.cli.profile.model import model
+
+profile = typer.Typer(
+    name="profile",
+    help="Measure networks, machines and links: the numbers that plans are made of.",
+    no_args_is_help=True,
+)
+profile.command()(model)
