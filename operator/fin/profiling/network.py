@@ -7,11 +7,10 @@ from pathlib import Path
 
 import onnx
 
+from fin.api.text import LABEL_VALUE
 from fin.profiling import graphs
 from fin.profiling.cutting import Part, cut
 from fin.profiling.errors import ProfileError
-
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def label(name: str) -> str:
 
 
 def _read_whole(path: Path, cuts: Sequence[str]) -> tuple[Block, ...]:
-    model = _load(path)
+    model = load(path)
     if unknown := [each for each in cuts if each not in graphs.computed(model)]:
         raise ProfileError(f"{path}: --cut {unknown[0]}: the network computes no such tensor")
     try:
@@ -97,14 +96,14 @@ def _read_whole(path: Path, cuts: Sequence[str]) -> tuple[Block, ...]:
 
 def _read_chain(directory: Path) -> tuple[Block, ...]:
     """Order the blocks by their tensors: each is fed with an output of the one before."""
-    files = {path: _load(path) for path in sorted(directory.glob("*.onnx"))}
+    files = {path: load(path) for path in sorted(directory.glob("*.onnx"))}
     if not files:
         raise ProfileError(f"{directory}: has no file that ends in .onnx")
     for path in files:
-        if not _NAME.fullmatch(path.stem):
+        if not LABEL_VALUE.matches(path.stem):
             raise ProfileError(
-                f"{path}: a block's name has at most 63 letters, digits, '-', '_' and '.', and "
-                "begins and ends with a letter or digit: rename the file"
+                f"{path}: a block's name must be {LABEL_VALUE.words}, of {LABEL_VALUE.max_length} "
+                "characters at most: rename the file"
             )
     fed = {path: graphs.inputs(model)[0] for path, model in files.items()}
     made = {name for model in files.values() for name in graphs.outputs(model)}
@@ -147,7 +146,14 @@ def _ends(path: Path, model: onnx.ModelProto, output: str | None) -> Part:
     return Part(graphs.inputs(model)[0], output, others[0] if others else None)
 
 
-def _load(path: Path) -> onnx.ModelProto:
+def load(path: Path) -> onnx.ModelProto:
+    """Read an ONNX file of a network with one input.
+
+    Raises
+    ------
+    ProfileError
+        If it is none.
+    """
     try:
         path.open("rb").close()
         onnx.checker.check_model(path)

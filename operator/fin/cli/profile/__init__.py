@@ -2,7 +2,9 @@
 
 import typer
 
+from fin.cli.profile.link import link
 from fin.cli.profile.model import model
+from fin.cli.profile.node import node
 
 profile = typer.Typer(
     name="profile",
@@ -10,3 +12,5 @@ profile = typer.Typer(
     no_args_is_help=True,
 )
 profile.command()(model)
+profile.command()(node)
+profile.command()(link)
