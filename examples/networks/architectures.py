@@ -54,7 +54,7 @@ class EarlyExit(nn.Module):
         return [outputs[position] for position in self.exits]
 
 
-def b_lenet() -> EarlyExit:
+def lenet() -> EarlyExit:
     """LeNet with one early exit (BranchyNet: Teerapittayanon, McDanel, Kung, ICPR 2016)."""
     return EarlyExit(
         [
@@ -80,7 +80,7 @@ def b_lenet() -> EarlyExit:
     )
 
 
-def b_alexnet() -> EarlyExit:
+def alexnet() -> EarlyExit:
     """AlexNet, made small, with BranchyNet's two early exits."""
     return EarlyExit(
         [
@@ -134,7 +134,7 @@ def wide_resnet() -> EarlyExit:
     )
 
 
-NETWORKS = {"b-lenet": b_lenet, "b-alexnet": b_alexnet, "wide-resnet": wide_resnet}
+NETWORKS = {"digits-lenet": lenet, "digits-alexnet": alexnet, "digits-resnet": wide_resnet}
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

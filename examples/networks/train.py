@@ -16,7 +16,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent
-EPOCHS = {"b-lenet": 120, "b-alexnet": 60, "wide-resnet": 12}
+EPOCHS = {"digits-lenet": 120, "digits-alexnet": 60, "digits-resnet": 12}
 BATCH = 64
 OPSET = 20
 

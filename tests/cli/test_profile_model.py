@@ -26,7 +26,7 @@ def test_a_network_becomes_a_model_that_is_planned_with(
 ) -> None:
     model, blocks = tmp_path / "model.yaml", tmp_path / "blocks"
     found = fin(
-        *("profile", "model", NETWORKS / "b-alexnet.onnx", *DATA),
+        *("profile", "model", NETWORKS / "digits-alexnet.onnx", *DATA),
         *("--accuracy", "0.98", "--name", "digits", "-o", model, "--blocks", blocks),
     )
     assert (found.exit_code, found.stderr) == (0, "")
@@ -35,7 +35,8 @@ def test_a_network_becomes_a_model_that_is_planned_with(
     assert "359 samples, which also chose the thresholds." in found.stdout
     text = model.read_text(encoding="utf-8")
     assert text.startswith(
-        "# Measured by `fin profile model` from b-alexnet.onnx on 359 samples of calibration.npz.\n"
+        "# Measured by `fin profile model` from digits-alexnet.onnx on 359 samples of "
+        "calibration.npz.\n"
     )
     spec = parse(DNNModel, yaml.safe_load(text)).spec
     assert spec.blocks[-1].exit is not None
@@ -62,8 +63,8 @@ def test_a_network_becomes_a_model_that_is_planned_with(
 
 
 def test_blocks_of_a_directory_give_the_same_as_the_whole(fin: Fin, tmp_path: Path) -> None:
-    blocks = tmp_path / "b-lenet"
-    whole = fin("profile", "model", NETWORKS / "b-lenet.onnx", *DATA, "--blocks", blocks)
+    blocks = tmp_path / "digits-lenet"
+    whole = fin("profile", "model", NETWORKS / "digits-lenet.onnx", *DATA, "--blocks", blocks)
     parts = fin("profile", "model", blocks, *DATA, "--criterion", "confidence")
     assert parts.exit_code == 0
     assert parts.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
@@ -72,18 +73,18 @@ def test_blocks_of_a_directory_give_the_same_as_the_whole(fin: Fin, tmp_path: Pa
 def test_entropy_is_a_criterion_too(fin: Fin, tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
     found = fin(
-        *("profile", "model", NETWORKS / "b-lenet.onnx", *DATA),
+        *("profile", "model", NETWORKS / "digits-lenet.onnx", *DATA),
         *("--criterion", "entropy", "-o", path),
     )
     assert " early  Entropy <= 0." in found.stdout
     (model,) = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-    assert model["metadata"]["name"] == "b-lenet"
+    assert model["metadata"]["name"] == "digits-lenet"
     assert model["spec"]["blocks"][0]["exit"]["criterion"] == "Entropy"
 
 
 def test_what_is_wrong_is_said_in_one_line(fin: Fin, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", inputs=np.zeros((2, 3)), labels=np.zeros(2, int))
-    lenet = NETWORKS / "b-lenet.onnx"
+    lenet = NETWORKS / "digits-lenet.onnx"
     for arguments, reason in (
         ((tmp_path / "none.onnx", *DATA), "none.onnx: No such file or directory"),
         ((lenet, "--data", tmp_path / "data.npz"), "inputs are 3 each, and the network takes 1 x"),

@@ -29,7 +29,7 @@ MEASURED = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def lenet() -> Profile:
-    blocks = networks.read(NETWORKS / "b-lenet.onnx")
+    blocks = networks.read(NETWORKS / "digits-lenet.onnx")
     return profile(blocks, labelled.read(NETWORKS / "calibration.npz"))
 
 
@@ -62,7 +62,7 @@ def test_early_exits_save_most_of_the_work_and_no_accuracy(lenet: Profile) -> No
     assert sum(leaving.rate for leaving in lenet.exits) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", ["b-lenet", "b-alexnet", "wide-resnet"])
+@pytest.mark.parametrize("name", ["digits-lenet", "digits-alexnet", "digits-resnet"])
 def test_held_out_samples_are_classified_as_well(name: str) -> None:
     blocks = networks.read(NETWORKS / f"{name}.onnx")
     logits = evaluation.logits(blocks, labelled.read(NETWORKS / "heldout.npz"), silent)
@@ -165,7 +165,7 @@ def test_an_exit_that_does_not_give_classes_is_refused(saved: Save) -> None:
 
 
 def test_an_accuracy_out_of_reach_says_what_can_be_reached() -> None:
-    blocks = networks.read(NETWORKS / "b-lenet.onnx")
+    blocks = networks.read(NETWORKS / "digits-lenet.onnx")
     with pytest.raises(ProfileError, match=r"reach an accuracy of 1 on these 359.*found is 0\.98"):
         profile(blocks, labelled.read(NETWORKS / "calibration.npz"), accuracy=1.0)
 

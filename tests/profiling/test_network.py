@@ -58,7 +58,7 @@ def test_names_of_tensors_become_names_of_a_model(saved: Save) -> None:
     assert first.part.output == "/layer.1/Relu_output"
 
 
-@pytest.mark.parametrize("name", ["b-lenet", "b-alexnet", "wide-resnet"])
+@pytest.mark.parametrize("name", ["digits-lenet", "digits-alexnet", "digits-resnet"])
 def test_blocks_of_an_example_in_a_row_are_the_whole(name: str, tmp_path: Path) -> None:
     path = NETWORKS / f"{name}.onnx"
     networks.write(networks.read(path), tmp_path / "blocks")

@@ -20,6 +20,7 @@ def model(
     network: Annotated[
         Path,
         typer.Argument(
+            metavar="NETWORK",
             help="ONNX file whose outputs are the tensors between blocks and the exits' logits, or "
             "directory with an ONNX file for each block.",
         ),
