@@ -72,6 +72,8 @@ lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock
 	$(LOCK) --extra operator --constraint requirements.lock \
 		--output-file requirements-operator.lock
+	$(LOCK) --extra segment --constraint requirements.lock \
+		--output-file requirements-segment.lock
 
 clean: ## Remove everything that the other commands made here
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
