@@ -7,6 +7,7 @@ import typer
 
 from fin.cli.plan import plan
 from fin.cli.run import run
+from fin.cli.segment import segment
 from fin.cli.version import version
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(plan)
 app.command()(run)
+app.command()(segment)
 app.command()(version)
 
 
