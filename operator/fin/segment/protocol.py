@@ -134,6 +134,18 @@ def from_values(given: GivenTensor, values: Any) -> Array:
         return found.astype(dtype).reshape(given.shape)
 
 
+def check_size(size: int, limit: int) -> None:
+    """Refuse requests of too many bytes.
+
+    Raises
+    ------
+    Refusal
+        Where it has more than ``limit``.
+    """
+    if size > limit:
+        raise invalid(f"a request must have at most {limit} bytes; send smaller batches")
+
+
 def check_outputs(names: Iterable[str]) -> None:
     """Refuse outputs that no model has.
 

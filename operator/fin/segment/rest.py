@@ -154,13 +154,10 @@ class Rest:
                     read += chunk
                     if len(read) > limit:
                         break
-                else:
-                    return bytes(read)
-            except web.HTTPException:
-                raise
-            except ValueError as error:  # what it is compressed with does not fit
+            except web.RequestPayloadError as error:  # cut, or not compressed as it says
                 raise invalid(f"the body can't be read: {error}") from None
-        raise invalid(f"a request must have at most {limit} bytes; send smaller batches")
+        protocol.check_size(max(len(read), request.content_length or 0), limit)
+        return bytes(read)
 
     def _parsed(self, request: web.Request, body: bytes) -> tuple[Array, _Wanted]:
         length = len(body)

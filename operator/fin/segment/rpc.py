@@ -170,6 +170,7 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
         return await self._answered("grpc", infer, context)
 
     def _batch(self, request: Any) -> Array:
+        protocol.check_size(request.ByteSize(), self._routes.limits.request_bytes)
         described = [
             GivenTensor(each.name, each.datatype, tuple(each.shape)) for each in request.inputs
         ]
