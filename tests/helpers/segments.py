@@ -187,7 +187,7 @@ class Fleet:
         return {
             "segment": segment.name,
             "host": LOOPBACK,
-            "grpc": segment.grpc,
+            "http": segment.http,
             "blocks": [layer.name for layer in layers],
             "exits": [
                 {

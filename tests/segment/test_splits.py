@@ -71,7 +71,7 @@ def _run(
             {
                 "segment": "s",
                 "host": "h",
-                "grpc": 1,
+                "http": 1,
                 "blocks": [layer.name for layer in layers],
                 "exits": leaving,
             }

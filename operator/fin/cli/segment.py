@@ -25,7 +25,8 @@ def segment(
             parser=address,
             metavar="HOST:PORT",
             envvar="FIN_HTTP_ADDRESS",
-            help="Where clients are served over HTTP; the probes and /metrics too.",
+            help="Where clients and other segments are served over HTTP; the probes and "
+            "/metrics too.",
         ),
     ] = "0.0.0.0:8080",
     grpc_address: Annotated[
@@ -34,7 +35,7 @@ def segment(
             parser=address,
             metavar="HOST:PORT",
             envvar="FIN_GRPC_ADDRESS",
-            help="Where clients and other segments are served over gRPC.",
+            help="Where clients are served over gRPC.",
         ),
     ] = "0.0.0.0:9000",
 ) -> None:

@@ -92,7 +92,7 @@ class Stage(_Part):
 
     segment: _Text
     host: _Text
-    grpc: _Port
+    http: _Port
     blocks: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=256)]
     exits: tuple[StageExit, ...] = ()
     block_joules: tuple[_Joules, ...] = ()
@@ -102,7 +102,7 @@ class Stage(_Part):
     def address(self) -> str:
         """Where its segment takes what others pass on."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.grpc}"
+        return f"{host}:{self.http}"
 
 
 class Way(_Part):

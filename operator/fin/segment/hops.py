@@ -2,45 +2,33 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from typing import Final
 
-import grpc
-from grpc import aio
+import aiohttp
+import orjson
 
 from fin.segment.config import Stage
 from fin.segment.errors import Kind, Refusal
 from fin.segment.trace import Trace
 
-METHOD: Final = "/fin.segment.v1.Hop/Run"
+PATH: Final = "/fin/v1/hop"
+TIMEOUT: Final = "Fin-Timeout-Seconds"
+"""Header with the seconds that are left for a request."""
 
-# Channels that are kept: revisions come and go, and each has few segments.
-_CHANNELS: Final = 64
-_PATIENCE: Final = 30.0  # s, with calls on a channel that is no longer kept
 _TRIES: Final = 2
 _PAUSE: Final = 0.05  # s, at most, before another try
+_CONNECT: Final = 2.0  # s
+# Less than the server's: a connection that the other side is about to close is not used.
+_KEEP: Final = 30.0  # s
+_DNS: Final = 10  # s
 
-_OPTIONS: Final = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),  # logits, from a segment that we chose
-    # A segment that restarts is back in seconds, and gRPC would wait for up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    # A node that is gone says nothing.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.enable_retries", 0),
-)
-
-# What a refusal behind us means to those before us: that our frame was not understood, or that
-# another segment answers there, is nothing that the client can mend.
+# What a refusal behind us means to those before us. Others are nothing that the client can mend.
 _KINDS: Final = {
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Kind.BUSY,
-    grpc.StatusCode.UNAVAILABLE: Kind.UNAVAILABLE,
-    grpc.StatusCode.CANCELLED: Kind.UNAVAILABLE,
-    grpc.StatusCode.NOT_FOUND: Kind.UNAVAILABLE,
-    grpc.StatusCode.UNIMPLEMENTED: Kind.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: Kind.TOO_LATE,
+    Kind.NOT_FOUND.status: Kind.UNAVAILABLE,  # another segment answers there
+    Kind.BUSY.status: Kind.BUSY,
+    Kind.UNAVAILABLE.status: Kind.UNAVAILABLE,
+    Kind.TOO_LATE.status: Kind.TOO_LATE,
 }
 
 
@@ -48,15 +36,22 @@ class Hops:
     """The connections to other segments."""
 
     def __init__(self) -> None:
-        self._channels: dict[str, aio.Channel] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # the segment itself takes no more requests than its limit
+                keepalive_timeout=_KEEP,
+                ttl_dns_cache=_DNS,
+            ),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
 
     async def run(self, stage: Stage, frame: bytes, deadline: float, trace: Trace) -> bytes:
         """Have a stage run on its segment; ``deadline`` in the time of the event loop.
 
-        A segment that can't be reached is asked once more: inference changes nothing, so that
-        it is safe even where the first try had begun. One that is busy is not: that would
-        make it busier.
+        Where the connection fails there is one more try: inference changes nothing, so it is
+        safe even if the first had begun. What the segment itself refuses is not tried again:
+        that would make a busy one busier, and each segment of the chain would double it.
 
         Raises
         ------
@@ -67,38 +62,41 @@ class Hops:
         while True:
             left -= 1
             try:
-                return await self._call(stage, frame, deadline, trace)
-            except aio.AioRpcError as error:
-                refusal = _refusal(stage, error)
+                return await self._ask(stage, frame, deadline, trace.headers)
+            except aiohttp.ClientError as error:
+                refusal = Refusal(
+                    Kind.UNAVAILABLE,
+                    f"segment {stage.segment} at {stage.address} can't be reached: {error}",
+                )
             soon = random.uniform(0, _PAUSE)
-            late = asyncio.get_running_loop().time() + soon >= deadline
-            if refusal.kind is not Kind.UNAVAILABLE or not left or late:
+            if not left or asyncio.get_running_loop().time() + soon >= deadline:
                 raise refusal
             await asyncio.sleep(soon)
 
-    async def _call(self, stage: Stage, frame: bytes, deadline: float, trace: Trace) -> bytes:
-        call = self._channel(stage.address).unary_unary(METHOD)
-        seconds = max(0.0, deadline - asyncio.get_running_loop().time())
-        answer: bytes = await call(frame, timeout=seconds, metadata=trace.headers)
-        return answer
-
-    def _channel(self, address: str) -> aio.Channel:
-        channel = self._channels.pop(address, None) or aio.insecure_channel(address, _OPTIONS)
-        self._channels[address] = channel  # now the last: the first was not used for longest
-        while len(self._channels) > _CHANNELS:
-            oldest = self._channels.pop(next(iter(self._channels)))
-            closing = asyncio.create_task(oldest.close(_PATIENCE))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-        return channel
+    async def _ask(
+        self, stage: Stage, frame: bytes, deadline: float, headers: Mapping[str, str]
+    ) -> bytes:
+        seconds = max(0.001, deadline - asyncio.get_running_loop().time())
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT, seconds))
+        async with self._session.post(
+            f"http://{stage.address}{PATH}",
+            data=frame,
+            headers={**headers, TIMEOUT: f"{seconds:.6f}"},
+            timeout=timeout,
+        ) as answer:
+            body = await answer.read()
+        if answer.status == 200:
+            return body
+        kind = _KINDS.get(answer.status, Kind.INTERNAL)
+        raise Refusal(kind, f"segment {stage.segment} at {stage.address}: {_told(body)}")
 
     async def close(self) -> None:
         """Close all connections."""
-        for channel in self._channels.values():
-            await channel.close()
-        self._channels.clear()
+        await self._session.close()
 
 
-def _refusal(stage: Stage, error: aio.AioRpcError) -> Refusal:
-    kind = _KINDS.get(error.code(), Kind.INTERNAL)
-    return Refusal(kind, f"segment {stage.segment} at {stage.address}: {error.details()}")
+def _told(body: bytes) -> str:
+    try:
+        return str(orjson.loads(body)["error"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return "it is not a segment: its answer can't be read"

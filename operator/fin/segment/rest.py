@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over HTTP, with its binary tensors; and the metrics."""
+"""HTTP: the Open Inference Protocol with its binary tensors, hops, and metrics."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,12 +13,13 @@ from fin.segment import protocol
 from fin.segment.blocks import Array
 from fin.segment.chain import Chain
 from fin.segment.errors import Kind, Refusal
-from fin.segment.frames import Answer
+from fin.segment.frames import Answer, pack_answer, unpack_passed
+from fin.segment.hops import PATH, TIMEOUT
 from fin.segment.metrics import Metrics
 from fin.segment.protocol import GivenTensor, Signature, invalid
 from fin.segment.routes import CurrentRoutes
 from fin.segment.state import State
-from fin.segment.trace import TRACEPARENT, TRACESTATE, trace
+from fin.segment.trace import TRACEPARENT, TRACESTATE, Trace, trace
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -65,6 +66,7 @@ class Rest:
             app.router.add_get(path, self._model)
             app.router.add_get(f"{path}/ready", self._model_ready)
             app.router.add_post(f"{path}/infer", self._infer)
+        app.router.add_post(PATH, self._hop)
         app.router.add_get("/metrics", self._show_metrics)
         return app
 
@@ -84,8 +86,9 @@ class Rest:
         except Exception:
             log.exception("a request failed")
             answer = _error(Kind.INTERNAL.status, "internal error: see the segment's log")
-        if request.path.endswith("/infer"):
-            self._metrics.requests.labels("rest", str(answer.status)).inc()
+        if request.method == "POST":
+            source = "hop" if request.path == PATH else "rest"
+            self._metrics.requests.labels(source, str(answer.status)).inc()
         if self._state.draining:
             answer.force_close()
         return answer
@@ -131,11 +134,17 @@ class Rest:
 
     async def _infer(self, request: web.Request) -> web.Response:
         revision = self._revision(request)
-        traced = trace(request.headers.get(TRACEPARENT), request.headers.get(TRACESTATE))
         batch, wanted = self._parsed(request, await self._body(request))
-        order = self._chain.order(wanted.timeout, traced)
+        order = self._chain.order(wanted.timeout, _trace(request))
         revision, answer = await self._chain.enter(revision, batch, order)
         return self._answered(revision, answer, wanted)
+
+    async def _hop(self, request: web.Request) -> web.Response:
+        """Serve samples that another segment passes on."""
+        passed = unpack_passed(await self._body(request))
+        order = self._chain.order(_seconds(request), _trace(request))
+        answer = await self._chain.serve(passed, order)
+        return web.Response(body=pack_answer(answer), content_type="application/octet-stream")
 
     def _revision(self, request: web.Request) -> str:
         """Return the revision that a request asks for, as the version of the model."""
@@ -217,6 +226,18 @@ class Rest:
             content_type="application/octet-stream",
             headers={HEADER_LENGTH: str(len(header))},
         )
+
+
+def _trace(request: web.Request) -> Trace:
+    return trace(request.headers.get(TRACEPARENT), request.headers.get(TRACESTATE))
+
+
+def _seconds(request: web.Request) -> float | None:
+    try:
+        seconds = float(request.headers[TIMEOUT])
+    except (KeyError, ValueError):
+        return None
+    return seconds if seconds > 0 else None
 
 
 def _given(raw: Any) -> tuple[GivenTensor, Mapping[str, Any]]:

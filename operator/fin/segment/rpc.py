@@ -1,4 +1,4 @@
-"""gRPC: the Open Inference Protocol for clients, and what segments send each other."""
+"""The Open Inference Protocol over gRPC."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,6 @@ from fin.segment import protocol
 from fin.segment.blocks import Array, Tensor
 from fin.segment.chain import Chain
 from fin.segment.errors import Kind, Refusal
-from fin.segment.frames import pack_answer, unpack_passed
 from fin.segment.metrics import Metrics
 from fin.segment.protocol import GivenTensor, Signature, invalid
 from fin.segment.routes import CurrentRoutes
@@ -44,21 +43,15 @@ _CONTENTS: Final = {
 
 
 def server(servicer: "Rpc", request_bytes: int) -> aio.Server:
-    """Return a gRPC server for clients and other segments."""
+    """Return a gRPC server for clients."""
     made = aio.server(
         options=(
             ("grpc.max_receive_message_length", request_bytes + _SLACK),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
-            # Segments ask every 20 s whether a connection still stands.
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         )
     )
     services.add_GRPCInferenceServiceServicer_to_server(servicer, made)
-    hop = grpc.unary_unary_rpc_method_handler(servicer.hop)  # bytes in, bytes out
-    made.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("fin.segment.v1.Hop", {"Run": hop}),)
-    )
     return made
 
 
@@ -79,17 +72,6 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
         self._state = state
         self._metrics = metrics
 
-    async def hop(self, frame: bytes, context: Context) -> bytes:
-        """Serve samples that another segment passes on."""
-
-        async def serve() -> bytes:
-            passed = unpack_passed(frame)
-            order = self._chain.order(context.time_remaining(), _trace(context))
-            return pack_answer(await self._chain.serve(passed, order))
-
-        answer: bytes = await self._answered("hop", serve, context)
-        return answer
-
     async def ServerLive(self, _: Any, __: Context) -> Any:  # noqa: N802 - the protocol's name
         """Tell that the server runs."""
         return messages.ServerLiveResponse(live=True)
@@ -109,7 +91,7 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
                 return messages.ModelReadyResponse(ready=False)
             return messages.ModelReadyResponse(ready=not self._state.why_not_ready())
 
-        return await self._answered("", tell, context)
+        return await self._answered(tell, context)
 
     async def ServerMetadata(self, _: Any, __: Context) -> Any:  # noqa: N802
         """Tell what server this is."""
@@ -132,7 +114,7 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
                 outputs=[_described(self._signature.output)],
             )
 
-        return await self._answered("", tell, context)
+        return await self._answered(tell, context)
 
     async def ModelInfer(self, request: Any, context: Context) -> Any:  # noqa: N802
         """Run a model."""
@@ -167,7 +149,7 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
                 told.parameters[name].string_param = text
             return told
 
-        return await self._answered("grpc", infer, context)
+        return await self._answered(infer, context, counted=True)
 
     def _batch(self, request: Any) -> Array:
         protocol.check_size(request.ByteSize(), self._routes.limits.request_bytes)
@@ -185,9 +167,9 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
         return protocol.from_values(only, getattr(request.inputs[0].contents, field))
 
     async def _answered(
-        self, source: str, answer: Callable[[], Awaitable[Any]], context: Context
+        self, answer: Callable[[], Awaitable[Any]], context: Context, counted: bool = False
     ) -> Any:
-        """Answer, or refuse in gRPC's way; count what has a ``source``."""
+        """Answer, or refuse in gRPC's way."""
         try:
             found = await answer()
         except Refusal as refusal:
@@ -196,14 +178,14 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
             log.exception("a request failed")
             kind, message = Kind.INTERNAL, "internal error: see the segment's log"
         else:
-            self._count(source, 200)
+            self._count(counted, 200)
             return found
-        self._count(source, kind.status)
+        self._count(counted, kind.status)
         return await context.abort(grpc.StatusCode[kind.code], message)
 
-    def _count(self, source: str, status: int) -> None:
-        if source:
-            self._metrics.requests.labels(source, str(status)).inc()
+    def _count(self, counted: bool, status: int) -> None:
+        if counted:
+            self._metrics.requests.labels("grpc", str(status)).inc()
 
 
 def _trace(context: Context) -> Trace:

@@ -23,10 +23,10 @@ class Trace:
     state: str = ""
 
     @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
+    def headers(self) -> dict[str, str]:
         """The headers that carry it on."""
-        state = ((TRACESTATE, self.state),) if self.state else ()
-        return ((TRACEPARENT, self.parent), *state)
+        state = {TRACESTATE: self.state} if self.state else {}
+        return {TRACEPARENT: self.parent, **state}
 
 
 def trace(parent: str | None, state: str | None) -> Trace:
