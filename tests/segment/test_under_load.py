@@ -3,19 +3,24 @@
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+import tritonclient.grpc
 
 from fin.segment.exits import ExitRule
 from fin.segment.frames import Answer, Passed
+from testbed.ports import free_ports
 from testbed.process import wait_for
 from tests.helpers.load import LOST, Load
 from tests.helpers.networks import network
-from tests.helpers.segments import Fleet, Reply, request
+from tests.helpers.proxy import Proxy
+from tests.helpers.segments import LOOPBACK, MODEL, Fleet, Reply, Segment, request
 from tests.helpers.standin import StandIn, zeros
 
 # Without early exits: every request needs every segment.
@@ -85,6 +90,46 @@ def test_a_segment_that_is_killed_costs_only_what_it_had(three: Fleet, position:
     assert _all_right(load)
     errors = [orjson.loads(body)["error"] for body in load.bodies if b'"error"' in body]
     assert all(killed.name in error for error in errors)
+
+
+def test_grpc_clients_lose_nothing_when_their_service_leads_elsewhere(three: Fleet) -> None:
+    """They keep a connection, and learn nothing of the Service."""
+    old = three.entry
+    http, grpc = free_ports(LOOPBACK, 2)
+    new = replace(old, http=http, grpc=grpc, process=None).start()
+    try:
+        new.wait_ready()
+        with Proxy(f"https://{LOOPBACK}:{old.grpc}") as service, ThreadPoolExecutor(4) as clients:
+            told_to_stop = threading.Event()
+            asked = [clients.submit(_keep_asking, service.port, told_to_stop) for _ in range(4)]
+            try:
+                wait_for(lambda: _served_by_grpc(old) > 40, 20, "answers of the old segment")
+                service.lead_to(LOOPBACK, new.grpc)
+                assert old.end() == 0
+                before = _served_by_grpc(new)
+                wait_for(lambda: _served_by_grpc(new) > before + 40, 20, "answers of the new one")
+            finally:
+                told_to_stop.set()
+            assert all(each.result() > 10 for each in asked)
+    finally:
+        new.end()
+        old.start().wait_ready()
+
+
+def _keep_asking(port: int, told_to_stop: threading.Event) -> int:
+    """Ask until told to stop; returns the number of answers, raises for the first error."""
+    answers = 0
+    with tritonclient.grpc.InferenceServerClient(f"{LOOPBACK}:{port}") as client:
+        given = tritonclient.grpc.InferInput("x", BATCH.shape, "FP32")
+        given.set_data_from_numpy(BATCH)
+        while not told_to_stop.is_set():
+            client.infer(MODEL, [given])
+            answers += 1
+    return answers
+
+
+def _served_by_grpc(segment: Segment) -> float:
+    return segment.metric("fin_segment_requests_total", protocol="grpc", code="200")
 
 
 def test_what_is_too_much_is_refused_at_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tritonclient.grpc import service_pb2_grpc as services
 from fin.segment import protocol
 from fin.segment.blocks import Array, Tensor
 from fin.segment.chain import Chain
+from fin.segment.config import Limits
 from fin.segment.errors import Kind, Refusal
 from fin.segment.metrics import Metrics
 from fin.segment.protocol import GivenTensor, Signature, invalid
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 Context: TypeAlias = Any  # an aio.ServicerContext: gRPC has no types
 
 _SLACK: Final = 2**16  # of a message, for all that is not the tensor
+
+# Of the time between being told to end and ending; gRPC itself adds or takes a tenth.
+_AGE: Final = 0.6
+_LEAST_AGE: Final = 100  # ms
 
 # The field of a message that has values of a type; the others come as bytes alone.
 _CONTENTS: Final = {
@@ -42,11 +47,18 @@ _CONTENTS: Final = {
 }
 
 
-def server(servicer: "Rpc", request_bytes: int) -> aio.Server:
-    """Return a gRPC server for clients."""
+def server(servicer: "Rpc", limits: Limits) -> aio.Server:
+    """Return a gRPC server for clients.
+
+    Clients keep a connection for ever, also to a segment that no Service leads to any more, and
+    calls that arrive while the server stops are lost. So each connection is closed from time to
+    time, which costs no call, and what ends has none left before it stops.
+    """
+    age = _AGE * limits.drain_seconds * 1000
     made = aio.server(
         options=(
-            ("grpc.max_receive_message_length", request_bytes + _SLACK),
+            ("grpc.max_connection_age_ms", max(_LEAST_AGE, int(age))),
+            ("grpc.max_receive_message_length", limits.request_bytes + _SLACK),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
         )

@@ -66,7 +66,7 @@ async def _serve(directory: Path, http: tuple[str, int], grpc: tuple[str, int]) 
     runner = web.AppRunner(
         Rest(*parts).application(), access_log=None, handle_signals=False, shutdown_timeout=_GRACE
     )
-    calls = rpc.server(rpc.Rpc(*parts), routes.limits.request_bytes)
+    calls = rpc.server(rpc.Rpc(*parts), routes.limits)
     await runner.setup()
     try:
         await web.TCPSite(runner, *http).start()
