@@ -10,7 +10,7 @@ from typing import Annotated, Final, Self, TypeVar
 import orjson
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from fin.api.base import Model, Ratio
+from fin.api.base import LIST, Model, Ratio
 from fin.api.parsing import FieldError
 from fin.api.text import LabelValue, Sha256, TensorName, WebAddress
 from fin.api.wording import path as worded
@@ -65,7 +65,7 @@ class SegmentConfig(_Part):
     name: _Text
     app: _Text
     model: _Text
-    blocks: Annotated[tuple[BlockTensors, ...], Field(min_length=1, max_length=256)]
+    blocks: Annotated[tuple[BlockTensors, ...], Field(min_length=1, max_length=256), LIST]
     artifact: WeightsSource = WeightsSource(path=MODELS_DIRECTORY)
 
 
@@ -93,9 +93,9 @@ class Stage(_Part):
     segment: _Text
     host: _Text
     http: _Port
-    blocks: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=256)]
-    exits: tuple[StageExit, ...] = ()
-    block_joules: tuple[_Joules, ...] = ()
+    blocks: Annotated[tuple[_Text, ...], Field(min_length=1, max_length=256), LIST]
+    exits: Annotated[tuple[StageExit, ...], LIST] = ()
+    block_joules: Annotated[tuple[_Joules, ...], LIST] = ()
     input_joules: _Joules = 0.0
 
     @property
@@ -108,7 +108,7 @@ class Stage(_Part):
 class Way(_Part):
     """The stages of a revision, in order."""
 
-    hops: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=256)]
+    hops: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=256), LIST]
 
     @model_validator(mode="after")
     def _ends_at_an_exit(self) -> Self:

@@ -111,20 +111,22 @@ def from_values(given: GivenTensor, values: Any) -> Array:
     dtype = NUMPY[given.datatype]
     try:
         found = np.asarray(values)
+        if dtype.kind in "iu" and found.dtype.kind in "fO":
+            found = _whole(values)
     except ValueError:  # lists of different lengths
         found = np.asarray(None)
-    kinds = {"b": "b", "u": "iu", "i": "iu", "f": "iuf"}[dtype.kind]
-    if found.dtype.kind not in kinds and found.size:
+    kinds = {"b": "b", "u": "iuO", "i": "iuO", "f": "iuf"}[dtype.kind]
+    if found.dtype.kind not in kinds or found.ndim == 0:
         raise invalid(
-            f"input {given.name}: data must be {given.datatype} values, nested or flat in "
-            "row-major order"
+            f"input {given.name}: data must be a list of {given.datatype} values, nested or flat "
+            "in row-major order"
         )
-    if found.size != _elements(given) or found.ndim == 0:
+    if found.size != _elements(given):
         raise invalid(
             f"input {given.name}: shape {list(given.shape)} has {_elements(given)} values, and "
             f"{found.size} were given"
         )
-    if dtype.kind in "iu":
+    if dtype.kind in "iu" and found.size:
         bounds = np.iinfo(dtype)
         if int(found.min()) < bounds.min or int(found.max()) > bounds.max:
             raise invalid(
@@ -132,6 +134,12 @@ def from_values(given: GivenTensor, values: Any) -> Array:
             )
     with np.errstate(over="ignore"):
         return found.astype(dtype).reshape(given.shape)
+
+
+def _whole(values: Any) -> Array:
+    """Take integers of which some fit only a signed and others only an unsigned type."""
+    found = np.asarray(values, dtype=object)
+    return found if all(type(value) is int for value in found.ravel()) else np.asarray(None)
 
 
 def check_size(size: int, limit: int) -> None:
