@@ -21,6 +21,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._whole = True
         self._closed = False
+        self.port = int(self._listener.getsockname()[1])
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -53,6 +54,11 @@ class Proxy:
         with self._lock:
             self._whole = True
 
+    def lead_to(self, host: str, port: int) -> None:
+        """Lead new connections to another server."""
+        with self._lock:
+            self._target = (host, port)
+
     def _spawn(self, target: object, *args: object) -> None:
         thread = threading.Thread(target=target, args=args)  # type: ignore[arg-type]
         self._threads.append(thread)
@@ -64,12 +70,12 @@ class Proxy:
                 continue
             near, _ = self._listener.accept()
             with self._lock:
-                whole = self._whole
+                whole, target = self._whole, self._target
             if not whole:
                 near.close()
                 continue
             try:
-                far = socket.create_connection(self._target)
+                far = socket.create_connection(target)
             except OSError:
                 near.close()
                 continue

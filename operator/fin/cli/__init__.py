@@ -8,6 +8,7 @@ import typer
 from fin.cli.plan import plan
 from fin.cli.profile import profile
 from fin.cli.run import run
+from fin.cli.segment import segment
 from fin.cli.version import version
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(plan)
 app.add_typer(profile)
 app.command()(run)
+app.command()(segment)
 app.command()(version)
 
 

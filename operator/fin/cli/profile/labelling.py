@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import onnx
 import typer
 
 from fin.api import names
@@ -41,8 +40,9 @@ def run(
     The exit status.
     """
     try:
+        running = workload.network() if network is None else load(network)
         with bars() as progress:
-            speed = measure(_network(network), seconds, cpus, progress)
+            speed = measure(running, seconds, cpus, progress)
         found = labels(speed, allocatable, watts, tier)
     except ProfileError as error:
         say_error(error)
@@ -54,10 +54,6 @@ def run(
         words = ["kubectl", "label", "node", name or socket.gethostname(), "--overwrite"]
         typer.echo(shlex.join([*words, *(f"{key}={value}" for key, value in found.items())]))
     return DONE
-
-
-def _network(path: Path | None) -> onnx.ModelProto:
-    return workload.network() if path is None else load(path)
 
 
 def _tell(speed: Speed, found: Mapping[str, str]) -> None:
