@@ -1,6 +1,5 @@
 """Sustained speed of this machine, and its power meanwhile."""
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -51,7 +50,7 @@ def measure(
     seconds
         How long.
     count
-        On how many CPUs. None: on all that this process may use.
+        On how many CPUs. None: on all whole ones that this process may use.
     progress
         Told how far it is.
 
@@ -63,8 +62,9 @@ def measure(
     allowed = cpus.limit()
     if count is not None and count > allowed:
         raise ProfileError(f"there are {allowed:g} CPUs for this process, and not {count}")
-    used = allowed if count is None else float(count)
-    threads = math.ceil(used)
+    # As segments do: one thread more than whole CPUs would have the kernel stop all of them.
+    threads = max(1, int(allowed)) if count is None else count
+    used = min(allowed, threads)
     with cpus.only(threads):
         session = Session(network.SerializeToString(), threads)
         sample = np.zeros([each or 1 for each in session.shape], session.dtype)
