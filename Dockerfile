@@ -39,3 +39,20 @@ USER 65532:65532
 EXPOSE 8080 8081
 ENTRYPOINT ["fin"]
 CMD ["run"]
+
+# What measures a node: docker build --target profile --tag fin-profile:0.1.0 .
+FROM build AS build-profile
+COPY requirements-profile.lock ./
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --require-hashes -r requirements-profile.lock \
+ && rm -f /opt/fin/.lock
+
+FROM base AS profile
+LABEL org.opencontainers.image.title="fin-profile" \
+      org.opencontainers.image.description="Measures networks, nodes and links" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build-profile /opt/fin /opt/fin
+ENV PATH=/opt/fin/bin:$PATH
+USER 65532:65532
+ENTRYPOINT ["fin"]
+CMD ["profile", "node"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["requirements.lock", "requirements-operator.lock"]
+OF_IMAGES = ["requirements-operator.lock", "requirements-profile.lock"]
+LOCKS = ["requirements.lock", *OF_IMAGES]
 
 # Name, version and marker -> the hashes of the files.
 Lock = dict[str, frozenset[str]]
@@ -36,9 +37,10 @@ def test_every_package_has_one_version_and_hashes(lock: str) -> None:
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes)
 
 
-def test_the_image_gets_the_very_files_that_are_tested() -> None:
+@pytest.mark.parametrize("lock", OF_IMAGES)
+def test_an_image_gets_the_very_files_that_are_tested(lock: str) -> None:
     whole = read_lock("requirements.lock")
-    for requirement, hashes in read_lock("requirements-operator.lock").items():
+    for requirement, hashes in read_lock(lock).items():
         # A package that fewer need may be needed under a wider or narrower marker.
         version = requirement.partition(" ;")[0]
         tested = [known for known in whole if known.partition(" ;")[0] == version]
@@ -48,9 +50,12 @@ def test_the_image_gets_the_very_files_that_are_tested() -> None:
 
 def test_locks_have_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    operator = project["dependencies"] + project["optional-dependencies"]["operator"]
-    everything = sum(project["optional-dependencies"].values(), project["dependencies"])
+    extras = project["optional-dependencies"]
+    operator = project["dependencies"] + extras["operator"]
+    profile = project["dependencies"] + extras["profile"]
+    everything = sum(extras.values(), project["dependencies"])
     assert names(operator) <= names(list(read_lock("requirements-operator.lock")))
+    assert names(profile) <= names(list(read_lock("requirements-profile.lock")))
     assert names(everything) <= names(list(read_lock("requirements.lock")))
 
 
