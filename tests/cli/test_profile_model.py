@@ -90,8 +90,9 @@ def test_what_is_wrong_is_said_in_one_line(fin: Fin, tmp_path: Path) -> None:
         ((lenet, "--data", tmp_path / "data.npz"), "inputs are 3 each, and the network takes 1 x"),
         ((lenet, *DATA, "--accuracy", "1"), "the best found is 0.98"),
         ((lenet, *DATA, "--cut", "nowhere"), "--cut nowhere: the network computes no such tensor"),
-        ((lenet, *DATA, "--name", "A_B"), "metadata.name: "),
-        ((lenet, *DATA, "-o", tmp_path), f"{tmp_path}: Is a directory"),
+        ((lenet, *DATA, "--name", "A_B"), "--name A_B: must be lower-case letters"),
+        ((lenet, *DATA, "-o", tmp_path), "must be a file in a directory that exists"),
+        ((lenet, *DATA, "-o", tmp_path / "no/x"), "must be a file in a directory that exists"),
     ):
         result = fin("profile", "model", *arguments)
         assert result.exit_code == 2

@@ -110,14 +110,20 @@ def test_without_a_quota_affinity_counts(tmp_path: Path) -> None:
     assert cpus.limit(tmp_path / "nothing") == len(os.sched_getaffinity(0))
 
 
-def test_version_1_of_cgroups_has_quotas_too(tmp_path: Path) -> None:
-    group = tmp_path / "sys/fs/cgroup/cpu"
-    group.mkdir(parents=True)
-    (group / "cpu.cfs_quota_us").write_text("75000\n")
-    (group / "cpu.cfs_period_us").write_text("100000\n")
-    assert cpus.limit(tmp_path) == 0.75
-    (group / "cpu.cfs_quota_us").write_text("-1\n")
-    assert cpus.limit(tmp_path) == len(os.sched_getaffinity(0))
+@pytest.mark.parametrize("path", ["/pods/one", "/unseen/in/a/container"])
+def test_version_1_of_cgroups_has_quotas_too(tmp_path: Path, path: str) -> None:
+    root = machine(tmp_path, "/")
+    lines = f"4:memory:/other\n3:cpu,cpuacct:{path}\n"
+    (root / "proc/self/cgroup").write_text(lines)
+    for group in ("", "pods/one"):
+        inner = root / "sys/fs/cgroup/cpu" / group
+        inner.mkdir(parents=True, exist_ok=True)
+        (inner / "cpu.cfs_period_us").write_text("100000\n")
+        (inner / "cpu.cfs_quota_us").write_text("-1\n")
+    assert cpus.limit(root) == len(os.sched_getaffinity(0))
+    limited = "pods/one" if path == "/pods/one" else ""
+    (root / "sys/fs/cgroup/cpu" / limited / "cpu.cfs_quota_us").write_text("75000\n")
+    assert cpus.limit(root) == 0.75
 
 
 def test_labels_are_of_the_whole_node() -> None:

@@ -18,19 +18,26 @@ def limit(root: Path = Path("/")) -> float:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Quotas of the process's cgroup and of those around it (version 2), or of version 1's."""
-    groups = root / "sys/fs/cgroup"
-    lines = _text(root / "proc/self/cgroup").splitlines()
-    path = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
-    inner = groups / path
-    for group in (inner, *inner.parents):
-        quota, _, period = _text(group / "cpu.max").strip().partition(" ")
-        if quota.isdigit() and period.isdigit():
-            yield int(quota) / int(period)
-        if group == groups:
-            break
-    quota = _text(groups / "cpu/cpu.cfs_quota_us").strip()
-    period = _text(groups / "cpu/cpu.cfs_period_us").strip()
+    """Quotas of the process's cgroup and of those around it, of versions 2 and 1."""
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        top = root / "sys/fs/cgroup"
+        if controllers:  # version 1: a tree for each
+            if "cpu" not in controllers.split(","):
+                continue
+            top /= "cpu"
+        group = top / path.strip("/")
+        for each in (group, *group.parents):
+            yield from _quota(each)
+            if each == top:
+                break
+
+
+def _quota(group: Path) -> Iterator[float]:
+    quota, _, period = _text(group / "cpu.max").strip().partition(" ")
+    if not quota:
+        quota = _text(group / "cpu.cfs_quota_us").strip()
+        period = _text(group / "cpu.cfs_period_us").strip()
     if quota.isdigit() and period.isdigit():
         yield int(quota) / int(period)
 

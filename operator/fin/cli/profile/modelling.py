@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fin.api.parsing import InvalidObject
+from fin.api.text import OBJECT_NAME
 from fin.cli.profile.profile_table import show
 from fin.cli.profile.showing import bars, say_error
 from fin.cli.report import to_yaml
@@ -35,6 +36,7 @@ def run(
     The exit status.
     """
     try:
+        _check(name, output)
         with bars() as progress:
             blocks = network.read(path, cuts)
             found = profile(blocks, samples.read(data), accuracy, criterion, progress)
@@ -51,6 +53,14 @@ def run(
         say_error(f"{error.filename}: {error.strerror}")
         return BAD_INPUT
     return DONE
+
+
+def _check(name: str | None, output: Path | None) -> None:
+    """Refuse at once what would be refused after the measurement."""
+    if name is not None and not OBJECT_NAME.matches(name):
+        raise ProfileError(f"--name {name}: must be {OBJECT_NAME.words}")
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        raise ProfileError(f"--output {output}: must be a file in a directory that exists")
 
 
 def _heading(found: Profile, path: Path, data: Path) -> str:
