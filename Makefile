@@ -6,11 +6,13 @@ PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+LOCK_FILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+LOCK := $(LOCK_FILE) pyproject.toml
+NETWORKS := examples/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench lock clean
+.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,14 +70,21 @@ chart-readme: install ## Generate the chart's README from its values
 bench: install ## Measure what the benchmarks measure
 	$(BIN)/python -m benchmarks
 
+networks: install ## Train the example networks anew (PyTorch, in a .venv of its own: gigabytes)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(NETWORKS)/.venv
+	$(BIN)/uv pip install --quiet --python $(NETWORKS)/.venv/bin/python --require-hashes \
+		-r $(NETWORKS)/requirements.lock
+	$(NETWORKS)/.venv/bin/python $(NETWORKS)/train.py
+
 lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock
 	$(LOCK) --extra operator --constraint requirements.lock \
 		--output-file requirements-operator.lock
 	$(LOCK) --extra segment --constraint requirements.lock \
 		--output-file requirements-segment.lock
+	$(LOCK_FILE) $(NETWORKS)/requirements.in --python-version 3.11 --output-file $(NETWORKS)/requirements.lock
 
 clean: ## Remove everything that the other commands made here
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(NETWORKS)/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
 		build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -28,6 +28,10 @@ ANNOTATION_PLAN: Final = f"{GROUP}/plan"
 # On an InferenceApp, by its owner.
 ANNOTATION_HOLD: Final = f"{GROUP}/hold"
 
+# On a DNNModel, by the profiler: when its numbers were measured, and on how many samples.
+ANNOTATION_PROFILED_AT: Final = f"{GROUP}/profiled-at"
+ANNOTATION_PROFILED_SAMPLES: Final = f"{GROUP}/profiled-samples"
+
 FIELD_MANAGER: Final = "fin-operator"
 
 CONDITION_ACCEPTED: Final = "Accepted"

@@ -1,5 +1,6 @@
 """Strings of a certain form: their patterns, and what to say when one does not match."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -25,6 +26,10 @@ class Form:
     pattern: str
     max_length: int
     words: str
+
+    def matches(self, text: str) -> bool:
+        """Tell whether a string is of this form."""
+        return len(text) <= self.max_length and re.fullmatch(self.pattern, text) is not None
 
     @property
     def field(self) -> Any:

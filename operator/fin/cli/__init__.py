@@ -6,6 +6,7 @@ import sys
 import typer
 
 from fin.cli.plan import plan
+from fin.cli.profile import profile
 from fin.cli.run import run
 from fin.cli.segment import segment
 from fin.cli.version import version
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(plan)
+app.add_typer(profile)
 app.command()(run)
 app.command()(segment)
 app.command()(version)

@@ -41,6 +41,19 @@ def positive_duration(text: str) -> float:
     return value
 
 
+def quantity(text: str) -> float:
+    """Read a Kubernetes quantity above 0, such as ``3800m``."""
+    from fin.api.quantity import Quantity
+
+    try:
+        value = float(Quantity.parse(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from None
+    if not value:
+        raise typer.BadParameter(f"{text!r} must be above 0")
+    return value
+
+
 def address(text: str) -> str:
     """Check an address to listen at: ``HOST:PORT``; port 0 takes a free one."""
     host, separator, port = text.rpartition(":")

@@ -1,0 +1,1 @@
+"""From a trained network to a DNNModel, from a machine to its labels: measured numbers."""
