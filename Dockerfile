@@ -1,18 +1,28 @@
 # The operator's image: docker build --target operator --tag fin-operator:0.1.0 .
+# The segments' image:  docker build --target segment --tag fin-segment:0.1.0 .
+# One that measures:    docker build --target profile --tag fin-profile:0.1.0 .
 FROM python:3.13-slim-bookworm AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-FROM base AS build
+# uv, the build backend and what each image needs: all checked against the hashes in the locks.
+FROM base AS tools
 WORKDIR /src
 # The certificates of the image, so that a company's own can be mounted over them.
 ENV UV_SYSTEM_CERTS=1
-COPY requirements.lock requirements-operator.lock ./
-# uv, the build backend and what the operator needs: all checked against the hashes in the locks.
+COPY requirements.lock ./
 RUN python -m venv /opt/uv \
  && awk '/^[^ #]/ {locked_uv = /^uv==/} locked_uv' requirements.lock > uv.lock \
  && /opt/uv/bin/python -m pip install --no-cache-dir --require-hashes -r uv.lock \
- && python -m venv --without-pip /opt/fin \
- && /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+ && python -m venv --without-pip /opt/fin
+
+FROM tools AS wheel
+COPY pyproject.toml README.md LICENSE ./
+COPY operator/ operator/
+RUN /opt/uv/bin/uv build --no-cache --wheel --build-constraints requirements.lock --require-hashes
+
+FROM tools AS build-operator
+COPY requirements-operator.lock ./
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
       --require-hashes -r requirements-operator.lock \
  # PuLP brings solvers for every system, libraries their tests; the Kubernetes client imports one
  # by one what is used of its hundreds of models.
@@ -20,10 +30,30 @@ RUN python -m venv /opt/uv \
  && rm -rf pulp/solverdir/cbc/osx pulp/solverdir/cbc/win \
  && find networkx numpy -type d -name tests -prune -exec rm -rf {} + \
  && find kubernetes -path '*/client/*/__pycache__' -prune -exec rm -rf {} +
-COPY pyproject.toml README.md LICENSE ./
-COPY operator/ operator/
-RUN /opt/uv/bin/uv build --no-cache --wheel --build-constraints requirements.lock --require-hashes \
- && /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+COPY --from=wheel /src/dist /src/dist
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --no-deps dist/*.whl \
+ && rm -f /opt/fin/.lock
+
+FROM tools AS build-segment
+COPY requirements-segment.lock ./
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --require-hashes -r requirements-segment.lock \
+ # What only planning needs, what ONNX Runtime converts networks with, and libraries' tests.
+ && cd /opt/fin/lib/python3*/site-packages \
+ && rm -rf networkx pulp onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
+ && find ml_dtypes numpy -type d -name tests -prune -exec rm -rf {} +
+COPY --from=wheel /src/dist /src/dist
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --no-deps dist/*.whl \
+ && rm -f /opt/fin/.lock
+
+FROM tools AS build-profile
+COPY requirements-profile.lock ./
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
+      --require-hashes -r requirements-profile.lock
+COPY --from=wheel /src/dist /src/dist
+RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
       --no-deps dist/*.whl \
  && rm -f /opt/fin/.lock
 
@@ -31,7 +61,7 @@ FROM base AS operator
 LABEL org.opencontainers.image.title="fin-operator" \
       org.opencontainers.image.description="Runs early-exit neural networks at the least energy" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /opt/fin /opt/fin
+COPY --from=build-operator /opt/fin /opt/fin
 ENV PATH=/opt/fin/bin:$PATH
 # A number, so that Kubernetes can tell that it is not root.
 USER 65532:65532
@@ -40,12 +70,17 @@ EXPOSE 8080 8081
 ENTRYPOINT ["fin"]
 CMD ["run"]
 
-# What measures a node: docker build --target profile --tag fin-profile:0.1.0 .
-FROM build AS build-profile
-COPY requirements-profile.lock ./
-RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
-      --require-hashes -r requirements-profile.lock \
- && rm -f /opt/fin/.lock
+FROM base AS segment
+LABEL org.opencontainers.image.title="fin-segment" \
+      org.opencontainers.image.description="Serves one segment of an early-exit neural network" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build-segment /opt/fin /opt/fin
+ENV PATH=/opt/fin/bin:$PATH
+USER 65532:65532
+# HTTP, with metrics and probes; gRPC.
+EXPOSE 8080 9000
+ENTRYPOINT ["fin"]
+CMD ["segment", "--config", "/etc/fin"]
 
 FROM base AS profile
 LABEL org.opencontainers.image.title="fin-profile" \

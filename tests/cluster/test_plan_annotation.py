@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fin.cluster import annotation
 from fin.cluster.naming import digest
-from fin.cluster.revision import Facts, Revision, Segment, Share, Template
+from fin.cluster.revision import BlockRun, Facts, Revision, Segment, Share, Template
 from fin.planning.plan import Placement
 
 Json = dict[str, Any]
@@ -42,6 +42,10 @@ REVISION = Revision(
             (Share("network", "gw", "hub"), 3.3e-4),
         ),
     ),
+    runs=(
+        BlockRun("features", None, "Confidence", None, 1e-3, 0.0),
+        BlockRun(None, "logits", "Entropy", 0.25, 8e-3, 3.3e-4),
+    ),
 )
 
 
@@ -56,13 +60,14 @@ def test_it_is_json_that_a_person_can_read() -> None:
     assert found["exits"] == [[1, "exit2"]]
 
 
-def test_one_of_a_version_that_did_not_write_shares_is_read() -> None:
+def test_one_of_a_version_that_wrote_neither_shares_nor_runs_is_read() -> None:
     content = json.loads(annotation.written(REVISION))["revision"]
     del content["facts"]["shares"]
+    del content["runs"]
     text = json.dumps({"checksum": digest(content), "revision": content})
     read = annotation.read(text)
     assert read is not None
-    assert read == replace(REVISION, facts=replace(REVISION.facts, shares=()))
+    assert read == replace(REVISION, facts=replace(REVISION.facts, shares=()), runs=())
 
 
 @pytest.mark.parametrize(
@@ -113,6 +118,9 @@ def _change(path: tuple[Any, ...], value: Any) -> Callable[[Json], None]:
         _change(("facts", "energy"), -1.0),
         _change(("facts", "shares", 0, 1), -1.0),
         _change(("traffic", 0, 1), -1.0),
+        _change(("runs",), [[None, None, "Confidence", None, 0.0, 0.0]]),
+        _change(("runs", 0, "joules"), -1.0),
+        _change(("runs", 1, "input_joules"), -1.0),
     ],
 )
 def test_parts_that_do_not_fit_are_no_plan_though_the_checksum_is_right(

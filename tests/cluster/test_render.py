@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from fin.cluster.settings import SegmentSettings
 from fin.cluster.snapshot import Snapshot
 from fin.cluster.world import World, build_world
 from fin.planning.plan import AppPlan, Placement, Plan
+from fin.segment.config import read_routes, read_segment
 from tests.helpers.objects import app, link, model, node, topology
 
 Json = dict[str, Any]
@@ -219,10 +221,10 @@ def own_config(deployment: Json) -> Json:
 def test_a_segment_finds_what_it_runs_and_its_hops_in_files() -> None:
     deployment = made()["Deployment"][0]
     assert own_config(deployment) == {
+        "name": deployment["metadata"]["name"],
         "app": "camera",
         "model": "net",
-        "blocks": ["block1"],
-        "exits": ["block1"],
+        "blocks": [{"name": "block1", "logits": "logits"}],
         "finalExit": "final",
     }
     pod = pod_of(deployment)
@@ -251,22 +253,75 @@ def test_the_hops_lead_from_segment_to_segment() -> None:
                         "segment": entry,
                         "host": f"{entry}.default.svc",
                         "http": 8080,
-                        "grpc": 9000,
                         "blocks": ["block1"],
-                        "exits": ["block1"],
+                        "exits": [{"name": "block1", "block": "block1", "criterion": "Confidence"}],
+                        "blockJoules": [pytest.approx(11e6 * 1e-9 / 6.7)],
+                        "inputJoules": 0.0,
                     },
                     {
                         "segment": last,
                         "host": f"{last}.default.svc",
                         "http": 8080,
-                        "grpc": 9000,
                         "blocks": ["block2", "block3"],
-                        "exits": ["final"],
+                        "exits": [{"name": "final", "block": "block3", "criterion": "Confidence"}],
+                        "blockJoules": [pytest.approx(10e6 * 1e-9 / 6.7)] * 2,
+                        "inputJoules": pytest.approx(4096 * 8 * 1e-8),
                     },
                 ]
             }
         },
     }
+
+
+def of_exits(criterion: str = "Entropy", threshold: float = 0.25) -> World:
+    """The same world with a model whose exits and tensors are told."""
+    written = model()
+    first, *_ = written["spec"]["blocks"]
+    first["exit"] |= {"criterion": criterion, "threshold": threshold, "output": "scores"}
+    first["output"] = "features"
+    return build_world(
+        Snapshot(
+            nodes=(node("mobile-0", "mobile"), node("edge-0"), node("edge-1")),
+            topologies=(topology("net", link("mobile", "edge"), link("edge", "edge")),),
+            models=(written,),
+            apps=(app(),),
+        )
+    )
+
+
+def test_segments_are_told_when_samples_leave_and_what_tensors_are_called() -> None:
+    objects = made(world=of_exits())
+    (found,) = routes(objects)["revisions"].values()
+    assert found["hops"][0]["exits"] == [
+        {"name": "block1", "block": "block1", "criterion": "Entropy", "threshold": 0.25}
+    ]
+    assert own_config(objects["Deployment"][0])["blocks"] == [
+        {"name": "block1", "output": "features", "logits": "scores"}
+    ]
+
+
+def test_another_threshold_is_another_revision_of_the_same_segments() -> None:
+    one, other = (revision(world=of_exits(threshold=threshold)) for threshold in (0.25, 0.5))
+    assert one.names == other.names
+    assert one.digest != other.digest
+
+
+def test_segments_can_read_what_they_are_told(tmp_path: Path) -> None:
+    objects = made(world=of_exits())
+    (tmp_path / "routes.json").write_text(objects["ConfigMap"][0]["data"]["routes.json"])
+    told = read_routes(tmp_path)
+    ways = [way.hops for way in told.revisions.values()]
+    assert [[stage.segment for stage in way] for way in ways] == [
+        [segment.name for segment in revision(world=of_exits()).segments]
+    ]
+    for deployment in objects["Deployment"]:
+        config = own_config(deployment)
+        (tmp_path / "segment.json").write_text(json.dumps(config))
+        found = read_segment(tmp_path)
+        assert found.name == deployment["metadata"]["name"]
+        assert found.artifact.path == "/models"
+        asked = [stage.blocks for stage in ways[0] if stage.segment == found.name]
+        assert asked == [tuple(block.name for block in found.blocks)]
 
 
 def test_a_node_that_the_way_comes_back_to_has_one_segment_and_two_visits() -> None:

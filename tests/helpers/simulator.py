@@ -295,8 +295,8 @@ class SimulatedCluster:
                 if not reached:
                     return f"no pod receives at {hop['segment']} for revision {revision}"
                 for each in reached:
-                    blocks = _own_config(each)["blocks"]
-                    if not set(hop["blocks"]) <= set(blocks):
+                    blocks = {block["name"] for block in _own_config(each)["blocks"]}
+                    if not set(hop["blocks"]) <= blocks:
                         return f"{hop['segment']} lacks {hop['blocks']}"
         return None
 

@@ -1,4 +1,4 @@
-"""The lock files: the image's is a part of the whole one, and both meet pyproject.toml."""
+"""The lock files: each image's is a part of the whole one, and all meet pyproject.toml."""
 
 import re
 import tomllib
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OF_IMAGES = ["requirements-operator.lock", "requirements-profile.lock"]
-LOCKS = ["requirements.lock", *OF_IMAGES]
+IMAGES = ["operator", "segment", "profile"]
+LOCKS = ["requirements.lock", *(f"requirements-{image}.lock" for image in IMAGES)]
 
 # Name, version and marker -> the hashes of the files.
 Lock = dict[str, frozenset[str]]
@@ -37,10 +37,10 @@ def test_every_package_has_one_version_and_hashes(lock: str) -> None:
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes)
 
 
-@pytest.mark.parametrize("lock", OF_IMAGES)
-def test_an_image_gets_the_very_files_that_are_tested(lock: str) -> None:
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_image_gets_the_very_files_that_are_tested(image: str) -> None:
     whole = read_lock("requirements.lock")
-    for requirement, hashes in read_lock(lock).items():
+    for requirement, hashes in read_lock(f"requirements-{image}.lock").items():
         # A package that fewer need may be needed under a wider or narrower marker.
         version = requirement.partition(" ;")[0]
         tested = [known for known in whole if known.partition(" ;")[0] == version]
@@ -50,12 +50,10 @@ def test_an_image_gets_the_very_files_that_are_tested(lock: str) -> None:
 
 def test_locks_have_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    operator = project["dependencies"] + extras["operator"]
-    profile = project["dependencies"] + extras["profile"]
-    everything = sum(extras.values(), project["dependencies"])
-    assert names(operator) <= names(list(read_lock("requirements-operator.lock")))
-    assert names(profile) <= names(list(read_lock("requirements-profile.lock")))
+    for image in IMAGES:
+        asked = project["dependencies"] + project["optional-dependencies"][image]
+        assert names(asked) <= names(list(read_lock(f"requirements-{image}.lock")))
+    everything = sum(project["optional-dependencies"].values(), project["dependencies"])
     assert names(everything) <= names(list(read_lock("requirements.lock")))
 
 
@@ -64,4 +62,7 @@ def test_the_image_gets_no_tool_of_development() -> None:
         "optional-dependencies"
     ]
     tools = names(extras["lint"] + extras["test"] + extras["build"])
-    assert not tools & names(list(read_lock("requirements-operator.lock")))
+    for image in IMAGES:
+        # Tests use some of what an image is for, such as tritonclient, which has its messages.
+        found = names(list(read_lock(f"requirements-{image}.lock"))) - names(extras[image])
+        assert not tools & found

@@ -8,12 +8,13 @@ import onnx
 import pytest
 from onnx import helper
 
-from fin.profiling import cpus, flops, node, workload
+from fin.profiling import flops, node, workload
 from fin.profiling.errors import ProfileError
 from fin.profiling.labels import labels
 from fin.profiling.node import Speed
 from fin.profiling.power import Counters
 from fin.profiling.runtime import Session
+from fin.segment.cpus import limit
 from tests.profiling.conftest import network
 
 SPEED = Speed(flops=20e9, cpus=2, seconds=10, watts=8)
@@ -98,16 +99,16 @@ def machine(root: Path, cgroup: str, **quotas: str) -> Path:
 
 def test_the_least_quota_on_the_way_up_counts(tmp_path: Path) -> None:
     root = machine(tmp_path, "/a/b", a="50000 100000", a_b="80000 100000", c="1000 100000")
-    assert cpus.limit(root) == 0.5
+    assert limit(root) == 0.5
 
 
 def test_a_container_sees_its_quota_at_the_root(tmp_path: Path) -> None:
-    assert cpus.limit(machine(tmp_path, "/", _="25000 100000")) == 0.25
+    assert limit(machine(tmp_path, "/", _="25000 100000")) == 0.25
 
 
 def test_without_a_quota_affinity_counts(tmp_path: Path) -> None:
-    assert cpus.limit(machine(tmp_path, "/a", a="max 100000")) == len(os.sched_getaffinity(0))
-    assert cpus.limit(tmp_path / "nothing") == len(os.sched_getaffinity(0))
+    assert limit(machine(tmp_path, "/a", a="max 100000")) == len(os.sched_getaffinity(0))
+    assert limit(tmp_path / "nothing") == len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("path", ["/pods/one", "/unseen/in/a/container"])
@@ -120,10 +121,10 @@ def test_version_1_of_cgroups_has_quotas_too(tmp_path: Path, path: str) -> None:
         inner.mkdir(parents=True, exist_ok=True)
         (inner / "cpu.cfs_period_us").write_text("100000\n")
         (inner / "cpu.cfs_quota_us").write_text("-1\n")
-    assert cpus.limit(root) == len(os.sched_getaffinity(0))
+    assert limit(root) == len(os.sched_getaffinity(0))
     limited = "pods/one" if path == "/pods/one" else ""
     (root / "sys/fs/cgroup/cpu" / limited / "cpu.cfs_quota_us").write_text("75000\n")
-    assert cpus.limit(root) == 0.75
+    assert limit(root) == 0.75
 
 
 def test_labels_are_of_the_whole_node() -> None:

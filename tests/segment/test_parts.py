@@ -45,26 +45,23 @@ WAY = Way.model_validate(
 
 
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("quota", "expected"),
     [
-        ({}, [64]),
-        ({"cpu.max": "max 100000\n"}, [64]),
-        ({"cpu.max": "250000 100000\n"}, [64, 2.5]),
-        ({"cpu.max": "1000 100000\n"}, [64, 0.01]),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, [64]),
-        ({"cpu/cpu.cfs_quota_us": "150000\n", "cpu/cpu.cfs_period_us": "100000\n"}, [64, 1.5]),
-        ({"cpu.max": "garbage"}, [64]),
+        ("max 100000\n", 64),
+        ("250000 100000\n", 2),
+        ("1000 100000\n", 1),
+        ("garbage", 64),
     ],
 )
 def test_threads_fit_the_cpu_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: list[float]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, expected: int
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(cpus, "_CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
-    assert cpus.threads() == max(1, int(min(expected)))
+    assert cpus.threads(tmp_path) == 64
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "cpu.max").write_text(quota)
+    assert cpus.threads(tmp_path) == expected
 
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

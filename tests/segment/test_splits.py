@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fin.segment.compute import GOES_ON, Engine, load
-from fin.segment.config import SegmentConfig, Stage
+from fin.segment.compute import Engine, load
+from fin.segment.config import SegmentConfig, StageExit
 from fin.segment.exits import ExitRule
-from tests.helpers.networks import Floats, Network, network
+from tests.helpers.networks import network
 from tests.helpers.segments import Fleet
+from tests.helpers.splits import run_split
 
 # Exits after the first, the third and the last of four blocks, of both kinds.
 NETWORK = network([ExitRule(0.6), None, ExitRule(0.5, "Entropy"), ExitRule()], seed=3)
@@ -37,57 +38,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 @pytest.mark.parametrize("cuts", [*product([False, True], repeat=3)])
 def test_every_split_equals_the_whole(engine: Engine, cuts: tuple[bool, ...]) -> None:
-    logits, exits = _run(engine, NETWORK, _stages(cuts), BATCH)
+    names = [layer.name for layer in NETWORK.layers]
+    exits_of = [
+        StageExit(
+            name=f"exit-{layer.name}",
+            block=layer.name,
+            criterion=layer.rule.criterion,
+            threshold=layer.rule.threshold,
+        )
+        for layer in NETWORK.layers
+        if layer.head is not None
+    ]
+    logits, exits = run_split(engine, names, exits_of, cuts, BATCH)
     expected, expected_exits = NETWORK.answer(BATCH)
     assert exits == expected_exits
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
-
-
-def _stages(cuts: tuple[bool, ...]) -> list[list[int]]:
-    """Blocks 0, 1, ... by stage: cut after block i where ``cuts[i]``."""
-    numbered = [(block, sum(cuts[:block])) for block in range(len(cuts) + 1)]
-    return [[block for block, _ in run] for _, run in groupby(numbered, lambda pair: pair[1])]
-
-
-def _run(
-    engine: Engine, network: Network, stages: list[list[int]], batch: Floats
-) -> tuple[Floats, list[str]]:
-    logits = np.zeros((len(batch), 4), np.float32)
-    exits = [""] * len(batch)
-    going_on = np.arange(len(batch))
-    for position, run in enumerate(stages):
-        layers = [network.layers[block] for block in run]
-        leaving = [
-            {
-                "name": f"exit-{layer.name}",
-                "block": layer.name,
-                "criterion": layer.rule.criterion,
-                "threshold": layer.rule.threshold,
-            }
-            for layer in layers
-            if layer.head is not None
-        ]
-        stage = Stage.model_validate(
-            {
-                "segment": "s",
-                "host": "h",
-                "http": 1,
-                "blocks": [layer.name for layer in layers],
-                "exits": leaving,
-            }
-        )
-        outcome = engine.run(stage, batch, position == len(stages) - 1)
-        left = outcome.exits != GOES_ON
-        for sample, place in zip(going_on[left], outcome.exits[left], strict=True):
-            exits[sample] = stage.exits[place].name
-        if outcome.logits is not None:
-            logits[going_on[left]] = outcome.logits[left]
-        going_on = going_on[~left]
-        if outcome.rest is None:
-            break
-        batch = outcome.rest
-    assert not len(going_on)
-    return logits, exits
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])

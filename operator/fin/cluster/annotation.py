@@ -43,10 +43,12 @@ def _holds_together(revision: Revision) -> bool:
         *(facts.accuracy, facts.latency, facts.energy, facts.power, facts.gap),
         *(joules for _, joules in facts.shares),
         *(load for _, load in revision.traffic),
+        *(joules for run in revision.runs for joules in (run.joules, run.input_joules)),
     ]
     return (
         count > 0
         and count == len(placement.nodes) == len(placement.routes)
+        and len(revision.runs) in (0, count)
         and all(placement.routes)
         and bool(revision.exits)
         and revision.exits[-1][0] == count - 1

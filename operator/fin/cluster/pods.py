@@ -8,19 +8,17 @@ import orjson
 from fin.api.names import GROUP
 from fin.api.quantity import Quantity
 from fin.cluster.capacity import SEGMENT_CONTAINER
-from fin.cluster.naming import config_name, digest, segment_labels
+from fin.cluster.naming import config_name, digest, segment_labels, segment_name
 from fin.cluster.revision import Template
+from fin.segment.config import MODELS_DIRECTORY, ROUTES_FILE, SEGMENT_FILE, BlockTensors
 
 ANNOTATION_CONFIG: Final = f"{GROUP}/config"
 """What a segment runs, on its pod; the pod finds it in a file."""
 
 HTTP_PORT: Final = 8080
 GRPC_PORT: Final = 9000
-ROUTES_FILE: Final = "routes.json"
-SEGMENT_FILE: Final = "segment.json"
 
 _CONFIG_DIRECTORY: Final = "/etc/fin"
-_MODELS_DIRECTORY: Final = "/models"
 # Not a user of any image's: only its number counts, and that it is not root's.
 _USER: Final = 65532
 
@@ -37,7 +35,8 @@ def pod_template(
     app: str, segment: str, config: Mapping[str, Any], spec: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the pod template of a segment with the hash ``segment``."""
-    written = orjson.dumps(config, option=orjson.OPT_SORT_KEYS).decode()
+    named = {**config, "name": segment_name(app, segment)}
+    written = orjson.dumps(named, option=orjson.OPT_SORT_KEYS).decode()
     return {
         "metadata": {
             "labels": segment_labels(app, segment),
@@ -50,22 +49,23 @@ def pod_template(
 def segment_config(
     app: str,
     model: str,
-    blocks: list[str],
-    exits: list[str],
+    blocks: list[BlockTensors],
     final: str,
     template: Template,
 ) -> dict[str, Any]:
-    """What a segment has to know of itself; ``final`` is the exit where every sample ends."""
+    """What a segment has to know of itself, its name apart (``fin.segment.config``).
+
+    ``final`` is the exit where every sample ends.
+    """
     config: dict[str, Any] = {
         "app": app,
         "model": model,
-        "blocks": blocks,
-        "exits": exits,
+        "blocks": [block.to_object() for block in blocks],
         "finalExit": final,
     }
     if template.artifact is not None:
         remote = "url" in template.artifact
-        config["artifact"] = dict(template.artifact) if remote else {"path": _MODELS_DIRECTORY}
+        config["artifact"] = dict(template.artifact) if remote else {"path": MODELS_DIRECTORY}
     return config
 
 
@@ -120,7 +120,7 @@ def _container(millicores: int, memory: int, template: Template) -> dict[str, An
         {"name": "tmp", "mountPath": "/tmp"},
     ]
     if _volume_source(template) is not None:
-        mounts.append({"name": "models", "mountPath": _MODELS_DIRECTORY, "readOnly": True})
+        mounts.append({"name": "models", "mountPath": MODELS_DIRECTORY, "readOnly": True})
     return {
         "name": SEGMENT_CONTAINER,
         "image": template.image,

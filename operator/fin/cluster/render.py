@@ -10,6 +10,7 @@ from fin.cluster.annotation import written
 from fin.cluster.naming import digest, segment_name
 from fin.cluster.pods import pod_spec, pod_template, segment_config, segment_digest
 from fin.cluster.revision import Facts, Revision, Segment, Template
+from fin.cluster.runs import block_runs, block_tensors
 from fin.cluster.settings import SegmentSettings
 from fin.cluster.shares import shares_of
 from fin.cluster.workloads import (
@@ -84,6 +85,7 @@ def render(
             gap=gap(found.energy, app_plan.bound),
             shares=tuple(shares_of(problem, found).items()),
         ),
+        runs=tuple(block_runs(model, planned.model, app_plan.placement, problem)),
     )
     return named(app.metadata.name, revision)
 
@@ -99,9 +101,10 @@ def named(app: str, revision: Revision) -> Revision:
 
 
 def revision_digest(revision: Revision) -> str:
-    """Short hash of a revision's segments and routes."""
+    """Short hash of a revision's segments and routes, and of the rules of its exits."""
     names = [segment.name for segment in revision.segments]
-    return digest([names, revision.placement.nodes, revision.placement.routes, revision.exit])
+    placement, rules = revision.placement, [(e.criterion, e.threshold) for e in revision.runs]
+    return digest([names, placement.nodes, placement.routes, revision.exit, rules])
 
 
 def templates(app: str, revision: Revision) -> Mapping[str, dict[str, Any]]:
@@ -158,14 +161,8 @@ def _what_runs(
     app: str, revision: Revision, segment: Segment
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration and the pod spec of a segment."""
-    exits = dict(revision.exits)
     config = segment_config(
-        app,
-        revision.model,
-        [revision.blocks[index] for index in segment.blocks],
-        [exits[index] for index in segment.blocks if index in exits],
-        revision.exit,
-        revision.template,
+        app, revision.model, block_tensors(revision, segment), revision.exit, revision.template
     )
     spec = pod_spec(app, segment.node, segment.millicores, segment.memory, revision.template)
     return config, spec

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fin.planning.plan import Footprint, Placement
+from fin.segment.exits import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,31 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRun:
+    """How a block that is deployed runs.
+
+    Attributes
+    ----------
+    output, logits
+        Tensors of its ONNX file: what the next block receives (None: the only other one), and
+        what its exit says (None: it has no exit).
+    criterion, threshold
+        When samples leave at its exit.
+    joules
+        Energy of one sample in the block and its exit.
+    input_joules
+        Energy of bringing one sample to the block's node; 0 where nothing moves.
+    """
+
+    output: str | None
+    logits: str | None
+    criterion: Criterion
+    threshold: float | None
+    joules: float
+    input_joules: float
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """A list of segments plus routes, with what it takes of the system.
 
@@ -89,6 +115,8 @@ class Revision:
         Load of each link, bit/s.
     facts
         What it was planned to do.
+    runs
+        How each block runs; a plan that version 0.1.0 wrote has none.
     """
 
     digest: str
@@ -101,6 +129,7 @@ class Revision:
     template: Template
     traffic: tuple[tuple[tuple[str, str], float], ...]
     facts: Facts
+    runs: tuple[BlockRun, ...] = ()
 
     @property
     def entry(self) -> Segment:

@@ -16,8 +16,9 @@ from fin.cluster.naming import (
     segment_labels,
     selector,
 )
-from fin.cluster.pods import GRPC_PORT, HTTP_PORT, ROUTES_FILE
+from fin.cluster.pods import GRPC_PORT, HTTP_PORT
 from fin.cluster.revision import Revision, Segment
+from fin.segment.config import ROUTES_FILE, Stage, StageExit
 
 Json = dict[str, Any]
 
@@ -114,26 +115,39 @@ def config_map(owner: Owner, by_entry: Mapping[str, Revision]) -> Json:
 def hops(namespace: str, revision: Revision) -> list[Json]:
     """Stages of a request's way, in order: each a run of blocks on one segment.
 
-    ``exits`` are those at which a sample may end there; at the last one all end. A segment
-    that the way comes back to has a stage for each visit.
+    A segment that the way comes back to has a stage for each visit. What is left of the way
+    goes along with a request.
     """
     segments = {segment.node: segment for segment in revision.segments}
-    exits = dict(revision.exits)
     stages = []
     for node, run in groupby(enumerate(revision.placement.nodes), key=lambda pair: pair[1]):
         blocks = [index for index, _ in run]
         name = segments[node].name
-        stages.append(
-            {
-                "segment": name,
-                "host": host(name, namespace),
-                "http": HTTP_PORT,
-                "grpc": GRPC_PORT,
-                "blocks": [revision.blocks[index] for index in blocks],
-                "exits": [exits[index] for index in blocks if index in exits],
-            }
+        runs = [revision.runs[index] for index in blocks] if revision.runs else []
+        stage = Stage(
+            segment=name,
+            host=host(name, namespace),
+            http=HTTP_PORT,
+            blocks=tuple(revision.blocks[index] for index in blocks),
+            exits=tuple(_exits(revision, blocks)),
+            block_joules=tuple(each.joules for each in runs),
+            input_joules=runs[0].input_joules if runs else 0.0,
         )
+        stages.append(stage.to_object())
     return stages
+
+
+def _exits(revision: Revision, blocks: Iterable[int]) -> Iterable[StageExit]:
+    names = dict(revision.exits)
+    for index in blocks:
+        if index in names:
+            run = revision.runs[index] if revision.runs else None
+            yield StageExit(
+                name=names[index],
+                block=revision.blocks[index],
+                criterion=run.criterion if run else "Confidence",
+                threshold=run.threshold if run else None,
+            )
 
 
 def left_behind(config: Mapping[str, Any] | None) -> frozenset[str]:

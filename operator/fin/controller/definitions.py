@@ -1,25 +1,14 @@
 """Every metric of the operator: what it is called, what it means, and its labels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-Type = Literal["gauge", "counter", "histogram"]
+from fin.segment.definitions import Definition
 
 _APP: Final = ("namespace", "app")
 _SHARE: Final = (*_APP, "component", "node", "tier")
 _NODE: Final = ("node", "tier")
 _LINK: Final = ("source", "target")
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A metric; ``name`` as Prometheus shows it (a counter's ends in ``_total``)."""
-
-    type: Type
-    name: str
-    text: str
-    labels: tuple[str, ...] = ()
 
 
 APPS: Final = (

@@ -11,6 +11,7 @@ from fin.profiling.errors import ProfileError
 from fin.profiling.power import Counters
 from fin.profiling.progress import Progress, silent
 from fin.profiling.runtime import Session
+from fin.segment.cpus import limit
 
 _WARM_UP = 0.2
 """Share of the time that passes before anything counts: caches fill, clocks rise and fall."""
@@ -59,7 +60,7 @@ def measure(
     ProfileError
         If the network can't be run or its operations not be counted, or there are fewer CPUs.
     """
-    allowed = cpus.limit()
+    allowed = limit()
     if count is not None and count > allowed:
         raise ProfileError(f"there are {allowed:g} CPUs for this process, and not {count}")
     # As segments do: one thread more than whole CPUs would have the kernel stop all of them.
