@@ -13,6 +13,7 @@ import yaml
 
 from fin.api.dnnmodel import DNNModel
 from fin.api.parsing import parse
+from testbed import ControlPlane
 from tests.cli.conftest import Fin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -60,6 +61,19 @@ def test_a_network_becomes_a_model_that_is_planned_with(
     (planned,) = json.loads(plan.stdout)["apps"]
     assert planned["feasible"]
     assert planned["accuracy"] >= 0.95
+
+
+def test_the_api_server_takes_the_model(fin: Fin, cluster: ControlPlane, tmp_path: Path) -> None:
+    model = tmp_path / "model.yaml"
+    fin("profile", "model", NETWORKS / "digits-lenet.onnx", *DATA, "-o", model)
+    cluster.kubectl("apply", "-f", str(EXAMPLES.parent / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
+    cluster.kubectl("apply", "-f", str(model))
+    stored = cluster.kubectl("get", "dnnmodel", "digits-lenet", "-o", "json").stdout
+    (written,) = yaml.safe_load_all(model.read_text(encoding="utf-8"))
+    conv1, written_conv1 = json.loads(stored)["spec"]["blocks"][0], written["spec"]["blocks"][0]
+    assert conv1["exit"]["threshold"] == written_conv1["exit"]["threshold"]
+    assert conv1["exit"]["exitRate"] == written_conv1["exit"]["exitRate"]
 
 
 def test_blocks_of_a_directory_give_the_same_as_the_whole(fin: Fin, tmp_path: Path) -> None:

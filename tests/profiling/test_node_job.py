@@ -26,10 +26,13 @@ def filled(node: str) -> str:
 @pytest.fixture
 def applied(cluster: ControlPlane) -> ControlPlane:
     cluster.kubectl("create", "namespace", "fin-profile")
+    strict = "pod-security.kubernetes.io/warn=restricted"
+    cluster.kubectl("label", "namespace", "fin-profile", strict)
     for name in NODES:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
         cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(node))
-        cluster.kubectl("apply", "-f", "-", input=filled(name))
+        done = cluster.kubectl("apply", "-f", "-", input=filled(name))
+        assert "would violate PodSecurity" not in done.stderr
     return cluster
 
 
