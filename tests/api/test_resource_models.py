@@ -59,7 +59,7 @@ def test_defaults_are_filled_in() -> None:
     assert (last.output, last.exit.output) == (None, "logits")
     assert model.spec.blocks[1].exit_name is None
     assert model.spec.blocks[0].exit_name == "exit1"
-    assert float(model.spec.segment.memory_overhead) == 64 * 2**20
+    assert float(model.spec.segment.memory_overhead) == 128 * 2**20
     assert model.spec.segment.image is None
 
     raw = cases.app()

@@ -92,7 +92,7 @@ def test_json_is_as_documented(fin: Fin, write: Write, small: Small) -> None:
     assert found["totalPowerWatts"] == pytest.approx(app["powerWatts"])
     millicores = int(first["cpu"].removesuffix("m"))
     assert first["flopsPerSecond"] == pytest.approx(millicores * 12e9 / 1000)
-    assert first["memoryBytes"] == 64 * 2**20 + 2**20 + 10 * 2**10
+    assert first["memoryBytes"] == 128 * 2**20 + 2**20 + 10 * 2**10
     assert app["latencySeconds"] <= 0.05
     edge = next(each for each in found["nodes"] if each["name"] == "edge-0")
     assert list(edge) == ["name", "tier", "computeUsed", "memoryUsed"]

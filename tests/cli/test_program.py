@@ -46,8 +46,29 @@ def test_run_says_what_is_missing(missing: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "missing", ["aiohttp", "grpc", "onnxruntime", "prometheus_client", "tritonclient"]
+)
+def test_segment_says_what_is_missing(missing: str) -> None:
+    result = python(
+        f"import sys\nsys.modules[{missing!r}] = None\n"
+        "sys.argv = ['fin', 'segment', '--config', '/etc/fin']\n"
+        "from fin.cli import main\nmain()\n"
+    )
+    assert result.returncode == 1
+    said = f"error: `fin segment` needs {missing}, which is not installed: "
+    assert result.stderr == said + "pip install 'fin-operator[segment]'\n"
+
+
+@pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["version"], ["plan", "--help"], ["plan"], ["profile", "model", "--help"]],
+    [
+        ["--help"],
+        ["version"],
+        ["plan", "--help"],
+        ["plan"],
+        ["profile", "model", "--help"],
+        ["segment", "--help"],
+    ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments: list[str]) -> None:
     result = python(

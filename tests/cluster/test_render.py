@@ -141,8 +141,8 @@ def test_a_deployment_runs_one_pod_on_its_node_and_never_two() -> None:
 
 
 def test_requests_are_limits_and_hold_what_the_plan_reserves() -> None:
-    # m0 = 64Mi, block1 with its exit 1Mi + 10Ki, two more blocks of 1Mi.
-    memory = ["66570Ki", "66Mi"]
+    # m0 = 128Mi, block1 with its exit 1Mi + 10Ki, two more blocks of 1Mi.
+    memory = ["132106Ki", "130Mi"]
     for deployment, size in zip(made()["Deployment"], memory, strict=True):
         resources = pod_of(deployment)["containers"][0]["resources"]
         assert resources["limits"] == resources["requests"] == {"cpu": "250m", "memory": size}

@@ -216,7 +216,7 @@ class SegmentTemplate(Model):
         description="Taints that segments put up with; nodes with other taints are left out.",
     )
     memory_overhead: Quantity = Field(
-        default=Quantity.parse("64Mi"),
+        default=Quantity.parse("128Mi"),
         description="A segment's memory, in bytes, before any block is loaded.",
     )
     artifact: Artifact | None = Field(

@@ -43,7 +43,7 @@ class Chain:
         self._hops = Hops()
         # One thread: ONNX Runtime itself uses as many as fit the CPU limit.
         self._thread = ThreadPoolExecutor(1, "compute")
-        self.in_flight = 0
+        self._in_flight = 0
 
     def order(self, timeout: float | None, trace: Trace) -> Order:
         """Begin a request that has ``timeout`` seconds, if it says so."""
@@ -74,14 +74,8 @@ class Chain:
             Where they can't be served.
         """
         self._check(passed)
-        limit = self._routes.limits.requests
-        if self.in_flight >= limit:
-            raise Refusal(
-                Kind.BUSY,
-                f"segment {self._config.name} serves {self.in_flight} requests, its limit is "
-                f"{limit}: try again later",
-            )
-        self.in_flight += 1
+        self.check_room()
+        self._in_flight += 1
         self._metrics.in_flight.inc()
         try:
             async with asyncio.timeout_at(order.deadline):
@@ -89,10 +83,26 @@ class Chain:
         except TimeoutError:
             raise _too_late(self._config.name) from None
         finally:
-            self.in_flight -= 1
+            self._in_flight -= 1
             self._metrics.in_flight.dec()
         self._metrics.request_seconds.observe(_now() - order.arrived)
         return answer
+
+    def check_room(self) -> None:
+        """Refuse a request that is one too many; best before it is read.
+
+        Raises
+        ------
+        Refusal
+            Where the segment serves as many as its limit.
+        """
+        limit = self._routes.limits.requests
+        if self._in_flight >= limit:
+            raise Refusal(
+                Kind.BUSY,
+                f"segment {self._config.name} serves {self._in_flight} requests, its limit is "
+                f"{limit}: try again later",
+            )
 
     def _check(self, passed: Passed) -> None:
         """Refuse what is meant for another segment: addresses outlive what they led to."""

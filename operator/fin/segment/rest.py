@@ -134,6 +134,7 @@ class Rest:
 
     async def _infer(self, request: web.Request) -> web.Response:
         revision = self._revision(request)
+        self._chain.check_room()
         batch, wanted = self._parsed(request, await self._body(request))
         order = self._chain.order(wanted.timeout, _trace(request))
         revision, answer = await self._chain.enter(revision, batch, order)
@@ -141,6 +142,7 @@ class Rest:
 
     async def _hop(self, request: web.Request) -> web.Response:
         """Serve samples that another segment passes on."""
+        self._chain.check_room()
         passed = unpack_passed(await self._body(request))
         order = self._chain.order(_seconds(request), _trace(request))
         answer = await self._chain.serve(passed, order)

@@ -133,6 +133,7 @@ class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untype
 
         async def infer() -> Any:
             protocol.check_model(self._signature, request.model_name)
+            self._chain.check_room()
             batch = self._batch(request)
             protocol.check_outputs(output.name for output in request.outputs)
             parameters = {
