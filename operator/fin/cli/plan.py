@@ -15,6 +15,9 @@ class Solver(StrEnum):
 
     FIN = "fin"
     OPTIMAL = "optimal"
+    MCP = "mcp"
+    NEUROSURGEON = "neurosurgeon"
+    EDGENT = "edgent"
     SOURCE_ONLY = "source-only"
     EDGE_ONLY = "edge-only"
     CLOUD_ONLY = "cloud-only"
@@ -47,7 +50,8 @@ def plan(
         Solver,
         typer.Option(
             help="fin: the planner of the operator. optimal: a mixed-integer programme, solved "
-            "to proven optimality; slow. The others are baselines: each app whole on one node."
+            "to proven optimality; slow. The others are baselines: published methods, which look "
+            "at latency and accuracy alone, and each app whole on one node."
         ),
     ] = Solver.FIN,
     gamma: Annotated[int | None, parameters.gamma("FIN")] = None,
