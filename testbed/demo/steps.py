@@ -137,7 +137,7 @@ class Demo:
         )
         self._stage.say(
             "Watts saved against other plans that have the cluster to themselves: all of it on one "
-            "node (the source, the best of a tier, the best of all), and published methods."
+            "node (the source, or the best of a tier), and three published methods."
         )
         self._stage.show(savings_table(found))
         self._stage.say("-: no such plan meets its spec.")
