@@ -36,7 +36,7 @@ def plain(axes: Axes) -> None:
 
 
 def save(made: Figure, file: Path) -> None:
-    """Write a figure as SVG or PNG, by the file's name; the same figure, the same bytes.
+    """Write a figure as SVG or PNG, by the file's name; one drawn alike gives the same bytes.
 
     Raises
     ------
