@@ -170,6 +170,18 @@ def test_fin_is_no_worse_than_any_baseline(problem: Problem) -> None:
         assert found["source-only"].energy == pytest.approx(expected)
 
 
+@given(several, st.sampled_from([*ON_ONE_NODE, *PUBLISHED]))
+@settings(deadline=None)
+def test_a_baselines_bound_is_that_of_any_plan_of_the_same_apps(
+    problem: Problem, solver: str
+) -> None:
+    plan = make_plan(problem, solver=solver)
+    same = replace(problem, apps=tuple(app for app in problem.apps if app.key in plan.app))
+    best = make_plan(same)
+    if len(best.apps) == len(plan.apps):
+        assert plan.power_bound <= power(same, best) * (1 + 1e-9)
+
+
 def test_a_baseline_without_such_a_node_says_so() -> None:
     problem = random_problem(Random(1))
     nodes = tuple(replace(node, tier="mobile") for node in problem.nodes)

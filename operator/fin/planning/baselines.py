@@ -7,14 +7,16 @@ with the process edges of that node, so that routes, energy and latency mean the
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fin.planning.bounds import bounded
 from fin.planning.evaluation import evaluate
 from fin.planning.load_blind import place_blindly
 from fin.planning.options import Options
 from fin.planning.placing import Planner, Variants
-from fin.planning.plan import Reason, Refusal
+from fin.planning.plan import Plan, Reason, Refusal, Running
 from fin.planning.problem import App, Node, Problem
 from fin.planning.published import PUBLISHED
 from fin.planning.reasons import explain
+from fin.planning.sequential import plan_in_order
 
 Choice = Callable[[App, Node], bool]
 """Whether a baseline may use a node for an application."""
@@ -49,6 +51,14 @@ def single_node(choice: Choice) -> Variants:
         return [replace(app, barred=app.barred | (names - {name})) for name in chosen]
 
     return variants
+
+
+def plan_on_one_node(
+    problem: Problem, running: Sequence[Running], options: Options, *, name: str
+) -> Plan:
+    """Plan every application whole on one node, of those that the baseline ``name`` allows."""
+    plan = plan_in_order(problem, running, options, single_node(CHOICES[name]), name)
+    return bounded(Planner(problem, options), plan)
 
 
 def baselines(problem: Problem, app: App) -> dict[str, Baseline]:

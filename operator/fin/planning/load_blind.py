@@ -5,8 +5,8 @@ constraints as ``check`` names them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
+from fin.planning.bounds import bounded
 from fin.planning.check import Violation, check_app, check_beside
 from fin.planning.evaluation import footprint
 from fin.planning.options import Options
@@ -23,8 +23,7 @@ def plan_load_blind(
     """Place the applications of ``problem`` one after another, by priority, age and name.
 
     Deployments that run are not heard, as by ``optimal``: what the plan does not name is
-    evicted. Bounds are those of FIN alone in the empty system, so that the gap tells how far
-    the method is from the best.
+    evicted.
     """
     planner = Planner(problem, options)
     plans: dict[AppKey, AppPlan] = {}
@@ -34,15 +33,15 @@ def plan_load_blind(
         if isinstance(found, Refusal):
             refusals[app.key] = found
         else:
-            plans[app.key] = replace(found, bound=planner.bound(app, found))
+            plans[app.key] = found
     keys = [app.key for app in problem.apps]
-    return Plan(
+    plan = Plan(
         solver=name,
         apps=tuple(plans[key] for key in keys if key in plans),
         refusals=tuple(refusals[key] for key in keys if key in refusals),
-        power_bound=sum(problem.app[key].rate * plan.bound for key, plan in plans.items()),
         evicted=tuple(sorted(run.key for run in running if run.key not in plans)),
     )
+    return bounded(planner, plan)
 
 
 def place_blindly(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from fin.planning.baselines import CHOICES, single_node
+from fin.planning.baselines import plan_on_one_node
 from fin.planning.check import check
 from fin.planning.load_blind import plan_load_blind
 from fin.planning.options import Options
@@ -47,7 +47,7 @@ SOLVERS: Mapping[str, Solver] = {
     "fin": _in_order("fin", unrestricted),
     "optimal": _optimal,
     **{
-        name: _in_order(name, single_node(CHOICES[name]))
+        name: partial(plan_on_one_node, name=name)
         for name in ("source-only", "edge-only", "cloud-only")
     },
     **{
