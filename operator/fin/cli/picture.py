@@ -11,10 +11,13 @@ from fin.cli.drawing import COLOURS, MARKERS, figure, plain
 from fin.cli.outcome import Planned
 from fin.cli.units import percent, seconds, si
 
+MOST_ROWS = 300
+"""Apps for which a picture grows; with more their rows move together."""
+
 
 def draw(comparison: Comparison) -> Figure:
     """Draw a comparison, at a height that fits the number of apps."""
-    apps = max(len(comparison.apps), 4)
+    apps = min(max(len(comparison.apps), 4), MOST_ROWS)
     made = figure(11, 3.4 + 0.3 * apps + 0.25 * len(comparison.solvers))
     heights = (3.4 + 0.6 * len(comparison.solvers), 2 + apps)
     grid = made.add_gridspec(2, 1, height_ratios=heights)

@@ -28,6 +28,9 @@ CHOICES: Mapping[str, Choice] = {
     "single-node": lambda _app, _node: True,
 }
 
+NAMES = (*CHOICES, *PUBLISHED)
+"""All baselines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
