@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench lock clean
+.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench paper lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ chart-readme: install ## Generate the chart's README from its values
 
 bench: install ## Measure what the benchmarks measure
 	$(BIN)/python -m benchmarks
+
+paper: install ## Compute the paper's figures anew: docs/paper.md and docs/paper
+	$(BIN)/python -m benchmarks.paper
 
 lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock

@@ -14,7 +14,7 @@ from tests.cli.conftest import Fin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OPERATORS = ("kopf", "kubernetes", "prometheus_client", "tenacity")
-HEAVY = ("numpy", "networkx", "yaml", "pulp", "fin.cluster")
+HEAVY = ("matplotlib", "numpy", "networkx", "yaml", "pulp", "fin.cluster")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,9 @@ def test_run_says_what_is_missing(missing: str) -> None:
     assert result.stderr == said + "pip install 'fin-operator[operator]'\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["version"], ["plan", "--help"], ["plan"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["version"], ["plan", "--help"], ["plan"], ["compare", "--help"]]
+)
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments: list[str]) -> None:
     result = python(
         f"import sys\nsys.argv = ['fin', *{arguments!r}]\n"

@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from fin.cli.compare import compare
 from fin.cli.plan import plan
 from fin.cli.run import run
 from fin.cli.version import version
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(plan)
+app.command()(compare)
 app.command()(run)
 app.command()(version)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from fin.planning.baselines import NAMES
+
 Type = Literal["gauge", "counter", "histogram"]
 
 _APP: Final = ("namespace", "app")
@@ -46,8 +48,8 @@ APPS: Final = (
     Definition(
         "gauge",
         "fin_app_power_saved_watts",
-        "Modelled power that the running plan saves against a baseline; a baseline that has no "
-        "deployment for the app is left out.",
+        f"Modelled power that the running plan saves against a baseline ({', '.join(NAMES)}), the "
+        "app alone in the empty system; a baseline that has no deployment for it is left out.",
         (*_APP, "baseline"),
     ),
     Definition("gauge", "fin_app_ready", "Whether the app serves (1) or not (0).", _APP),
