@@ -12,7 +12,7 @@ LOCK := $(LOCK_FILE) pyproject.toml
 NETWORKS := examples/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks lock clean
+.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench paper networks lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,9 @@ chart-readme: install ## Generate the chart's README from its values
 
 bench: install ## Measure what the benchmarks measure
 	$(BIN)/python -m benchmarks
+
+paper: install ## Compute the paper's figures anew: docs/paper.md and docs/paper
+	$(BIN)/python -m benchmarks.paper
 
 networks: install ## Train the example networks anew (PyTorch, in a .venv of its own: gigabytes)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(NETWORKS)/.venv
