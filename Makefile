@@ -12,7 +12,7 @@ LOCK := $(LOCK_FILE) pyproject.toml
 NETWORKS := examples/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks lock clean
+.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -75,6 +75,9 @@ networks: install ## Train the example networks anew (PyTorch, in a .venv of its
 	$(BIN)/uv pip install --quiet --python $(NETWORKS)/.venv/bin/python --require-hashes \
 		-r $(NETWORKS)/requirements.lock
 	$(NETWORKS)/.venv/bin/python $(NETWORKS)/train.py
+
+paper: install ## Compute the paper's figures anew: docs/paper.md and docs/paper
+	$(BIN)/python -m benchmarks.paper
 
 lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock

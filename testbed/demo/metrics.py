@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from testbed.demo.reading import Key
 
-BASELINES = ("source-only", "edge-only", "cloud-only", "single-node")
+BASELINES = ("source-only", "edge-only", "cloud-only", "mcp", "neurosurgeon", "edgent")
 
 _open = build_opener(ProxyHandler({})).open  # a proxy that the user has is not for loopback
 

@@ -51,28 +51,32 @@ def workload_table(apps: Iterable[AppView], workloads: Mapping[tuple[str, str], 
 
 
 def energy_table(found: Scrape) -> Table:
-    """Show what each app costs, and what it saves against each baseline."""
-    headers = ("App", ">J/inference", ">Power", ">So far", *(f">{name}" for name in BASELINES))
-    table = _table(*headers)
+    """Show what each app costs."""
+    table = _table("App", ">J/inference", ">Power", ">So far")
     for (_, name), app in found.apps.items():
         table.add_row(
             Text(name, style="bold"),
             si(app.per_inference, "J"),
             si(app.power, "W"),
             si(app.so_far, "J"),
-            *(_saved(app.saved.get(baseline)) for baseline in BASELINES),
         )
     table.add_section()
-    table.add_row(
-        Text("all", style="bold"),
-        "",
-        si(found.power, "W"),
-        si(sum(app.so_far for app in found.apps.values()), "J"),
-        *(
-            _saved(sum(app.saved.get(baseline, 0.0) for app in found.apps.values()))
-            for baseline in BASELINES
-        ),
+    so_far = sum(app.so_far for app in found.apps.values())
+    table.add_row(Text("all", style="bold"), "", si(found.power, "W"), si(so_far, "J"))
+    return table
+
+
+def savings_table(found: Scrape) -> Table:
+    """Show what each app saves against each baseline."""
+    table = _table("App", *(f">{name}" for name in BASELINES))
+    for (_, name), app in found.apps.items():
+        saved = (_saved(app.saved.get(baseline)) for baseline in BASELINES)
+        table.add_row(Text(name, style="bold"), *saved)
+    table.add_section()
+    sums = (
+        sum(app.saved.get(baseline, 0.0) for app in found.apps.values()) for baseline in BASELINES
     )
+    table.add_row(Text("all", style="bold"), *map(_saved, sums))
     return table
 
 

@@ -42,6 +42,17 @@ def test_readme_shows_the_plan_of_the_examples(fin: Fin) -> None:
     assert [line for line in lines if line not in real] == []
 
 
+def test_readme_shows_the_comparison_of_the_examples(fin: Fin) -> None:
+    def timeless(lines: list[str]) -> list[str]:
+        return [re.sub(r" +[\d.]+ (s|ms|µs)\b", "", line) for line in lines]
+
+    real = timeless(fin("compare", "-f", ROOT / "examples").stdout.splitlines())
+    command = ".venv/bin/fin compare -f examples/ --picture compare.svg"
+    lines = timeless(printed(README, command))
+    assert len(lines) > 6
+    assert [line for line in lines if line not in real] == []
+
+
 @pytest.mark.parametrize(
     "options", ["", " --solver source-only", " --solver edge-only", " --solver optimal"]
 )

@@ -14,7 +14,7 @@ from tests.cli.conftest import Fin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OPERATORS = ("kopf", "kubernetes", "prometheus_client", "tenacity")
-HEAVY = ("numpy", "networkx", "yaml", "pulp", "onnx", "onnxruntime", "fin.cluster")
+HEAVY = ("matplotlib", "numpy", "networkx", "yaml", "pulp", "onnx", "onnxruntime", "fin.cluster")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -66,6 +66,7 @@ def test_segment_says_what_is_missing(missing: str) -> None:
         ["version"],
         ["plan", "--help"],
         ["plan"],
+        ["compare", "--help"],
         ["profile", "model", "--help"],
         ["segment", "--help"],
     ],

@@ -67,7 +67,7 @@ def placements(
     """
     if app.source not in problem.node:
         return
-    routes = _simple_routes(problem)
+    routes = simple_routes(problem)
     for count, block in enumerate(app.model.blocks, start=1):
         if block.exit and block.exit.accuracy >= app.min_accuracy:
             start = _Partial(at=app.source)
@@ -77,7 +77,7 @@ def placements(
 Routes = Mapping[str, list[tuple[str, ...]]]
 
 
-def _simple_routes(problem: Problem) -> Routes:
+def simple_routes(problem: Problem) -> Routes:
     """Every route without a repeated node, by where it starts; the empty one first."""
 
     def grow(route: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

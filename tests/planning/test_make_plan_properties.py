@@ -17,7 +17,9 @@ from fin.planning.solvers import SOLVERS, make_plan
 from tests.helpers.exhaustive import joint_optimum, optimum
 from tests.helpers.instances import problems, random_problem
 
-IN_ORDER = ("fin", "source-only", "edge-only", "cloud-only")
+ON_ONE_NODE = ("source-only", "edge-only", "cloud-only")
+PUBLISHED = ("mcp", "neurosurgeon", "edgent")
+IN_ORDER = ("fin", *ON_ONE_NODE, *PUBLISHED)
 several = problems(apps=(2, 4), nodes=(2, 4), blocks=(1, 4))
 randoms = st.randoms(use_true_random=False, note_method_calls=False)
 
@@ -143,19 +145,21 @@ def test_fin_is_no_worse_than_any_baseline(problem: Problem) -> None:
     app = problem.apps[0]
     plan = make_plan(problem, options=Options(tolerance=0.0))
     found = baselines(problem, app)
-    assert set(found) == {"source-only", "cloud-only", "edge-only", "single-node"}
+    assert set(found) == {*ON_ONE_NODE, "single-node", *PUBLISHED}
     for name, baseline in found.items():
         if baseline.energy is None:
             assert baseline.broken is not None
             assert baseline.message
             continue
         assert energy(problem, plan)[app.key] <= baseline.energy * (1 + 1e-9)
-        if name != "single-node":
+        if name == "single-node":
+            continue
+        solo = make_plan(problem, solver=name, options=Options(tolerance=0.0))
+        assert energy(problem, solo)[app.key] == pytest.approx(baseline.energy)
+        if name in ON_ONE_NODE:
             best = found["single-node"].energy
             assert best is not None
             assert best <= baseline.energy * (1 + 1e-9)
-            solo = make_plan(problem, solver=name, options=Options(tolerance=0.0))
-            assert energy(problem, solo)[app.key] == pytest.approx(baseline.energy)
             assert len(solo.apps[0].placement.segments) == 1
     if found["source-only"].energy is not None:
         local = sum(
@@ -164,6 +168,18 @@ def test_fin_is_no_worse_than_any_baseline(problem: Problem) -> None:
         )
         expected = local * problem.node[app.source].joules_per_flop
         assert found["source-only"].energy == pytest.approx(expected)
+
+
+@given(several, st.sampled_from([*ON_ONE_NODE, *PUBLISHED]))
+@settings(deadline=None)
+def test_a_baselines_bound_is_that_of_any_plan_of_the_same_apps(
+    problem: Problem, solver: str
+) -> None:
+    plan = make_plan(problem, solver=solver)
+    same = replace(problem, apps=tuple(app for app in problem.apps if app.key in plan.app))
+    best = make_plan(same)
+    if len(best.apps) == len(plan.apps):
+        assert plan.power_bound <= power(same, best) * (1 + 1e-9)
 
 
 def test_a_baseline_without_such_a_node_says_so() -> None:

@@ -48,7 +48,7 @@ def test_it_shows_everything_and_ends_well(place: Path) -> None:
     assert "drone-pilot has no plan: LatencyUnreachable: latency 147 ms at best" in shown
     assert re.search(r"gate-camera +final .* mobile-1 -> edge-0$", shown, re.M)
     assert re.search(r"gate-camera-\w+ +conv1-2 +mobile-1 +\d+m .* 1/1$", shown, re.M)
-    assert re.search(r"quality-line +\S+ mJ +\S+ W +\S+ m?J .* 32.2 W +0 W$", shown, re.M)
+    assert re.search(r"quality-line +\S+ mJ +\S+ W +\S+ m?J$", shown, re.M)
     assert re.search(r"crossing-watch +edge-0 +edge-1 ", shown)
     assert "node edge-0 is not Ready" in shown
     assert "All 8 apps are Ready again" in shown

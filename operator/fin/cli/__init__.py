@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from fin.cli.compare import compare
 from fin.cli.plan import plan
 from fin.cli.profile import profile
 from fin.cli.run import run
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(plan)
+app.command()(compare)
 app.add_typer(profile)
 app.command()(run)
 app.command()(segment)

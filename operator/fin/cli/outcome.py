@@ -43,11 +43,12 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An app without a plan, and why."""
+    """An app without a plan, and why; the constraints that a baseline's choice breaks."""
 
     key: AppKey
     reason: str
     message: str
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _planned(world: World, app_plan: AppPlan, settings: SegmentSettings) -> Plan
 
 def _refused(plan: Plan, world: World) -> Iterator[Refused]:
     for refusal in plan.refusals:
-        yield Refused(refusal.key, refusal.reason.value, refusal.message)
+        yield Refused(refusal.key, refusal.reason.value, refusal.message, refusal.broken)
     for key, rejection in world.rejected.items():
         yield _rejected(key, rejection)
 

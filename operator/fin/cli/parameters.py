@@ -62,6 +62,30 @@ def address(text: str) -> str:
     return text
 
 
+def filename() -> Any:
+    """Option of a planner: its input."""
+    return typer.Option(
+        "--filename",
+        "-f",
+        metavar="FILE_OR_DIR",
+        help="YAML or JSON file with objects, directory of such files, or - for standard "
+        "input. May be given several times.",
+    )
+
+
+def more_files() -> Any:
+    """Argument of a planner: more of its input."""
+    return typer.Argument(metavar="FILE_OR_DIR", help="More of what --filename takes.")
+
+
+def named(*lists: list[str] | None) -> list[str]:
+    """Join lists of files; refuse to go on without any."""
+    names = [name for each in lists for name in each or []]
+    if not names:
+        raise typer.BadParameter("name at least one file, directory, or -", param_hint="-f")
+    return names
+
+
 def tolerance(envvar: str | None = None) -> Any:
     """Option of a planner: the gap at which a plan counts as optimal."""
     return typer.Option(

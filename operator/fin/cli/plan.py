@@ -15,6 +15,9 @@ class Solver(StrEnum):
 
     FIN = "fin"
     OPTIMAL = "optimal"
+    MCP = "mcp"
+    NEUROSURGEON = "neurosurgeon"
+    EDGENT = "edgent"
     SOURCE_ONLY = "source-only"
     EDGE_ONLY = "edge-only"
     CLOUD_ONLY = "cloud-only"
@@ -29,25 +32,14 @@ class Output(StrEnum):
 
 
 def plan(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE_OR_DIR", help="More of what --filename takes."),
-    ] = None,
-    filename: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filename",
-            "-f",
-            metavar="FILE_OR_DIR",
-            help="YAML or JSON file with objects, directory of such files, or - for standard "
-            "input. May be given several times.",
-        ),
-    ] = None,
+    files: Annotated[list[str] | None, parameters.more_files()] = None,
+    filename: Annotated[list[str] | None, parameters.filename()] = None,
     solver: Annotated[
         Solver,
         typer.Option(
             help="fin: the planner of the operator. optimal: a mixed-integer programme, solved "
-            "to proven optimality; slow. The others are baselines: each app whole on one node."
+            "to proven optimality; slow. The others are baselines: published methods, which look "
+            "at latency and accuracy alone, and each app whole on one node."
         ),
     ] = Solver.FIN,
     gamma: Annotated[int | None, parameters.gamma("FIN")] = None,
@@ -87,9 +79,7 @@ def plan(
 
     Exit status: 0 where every app has a plan, 3 where some app has none, 2 for bad input.
     """
-    names = [*(filename or []), *(files or [])]
-    if not names:
-        raise typer.BadParameter("name at least one file, directory, or -", param_hint="-f")
+    names = parameters.named(filename, files)
 
     # Not before it is clear that there is something to plan: this takes a moment.
     from fin.cli import planning

@@ -1,7 +1,7 @@
 """An outcome for programs: JSON and YAML."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -13,7 +13,17 @@ from fin.cli.outcome import Outcome, Planned, Refused
 
 def to_json(outcome: Outcome) -> str:
     """Write an outcome as one JSON object; base units."""
-    found = {
+    return dumps(as_plain(outcome))
+
+
+def dumps(plain: Mapping[str, Any]) -> str:
+    """Write plain values as indented JSON."""
+    return orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode()
+
+
+def as_plain(outcome: Outcome) -> dict[str, Any]:
+    """Give an outcome as plain values, in base units."""
+    return {
         "solver": outcome.solver,
         "totalPowerWatts": outcome.power,
         "lowerBoundWatts": outcome.power_bound,
@@ -34,7 +44,6 @@ def to_json(outcome: Outcome) -> str:
             for use in outcome.links
         ],
     }
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
 def to_yaml(objects: Iterable[dict[str, Any]]) -> str:

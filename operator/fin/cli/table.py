@@ -1,36 +1,26 @@
 """An outcome for people: tables that read well on a terminal and in a file."""
 
-import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from fin.api.quantity import Quantity
+from fin.cli.console import short_names, table, write
 from fin.cli.outcome import LinkUse, NodeUse, Outcome, Planned, Refused
 from fin.cli.units import percent, seconds, si, size
 from fin.planning.problem import AppKey
 
-_BLANK_LINES = re.compile(r"\n{3,}")
-_WIDE = 10_000
-"""Width where the output goes to a file or a pipe: lines are never broken there."""
-
 
 def show(outcome: Outcome) -> None:
-    """Print an outcome; in colour on a terminal only."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    with console.capture() as captured:
-        console.print(_everything(outcome))
-    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    sys.stdout.write(_BLANK_LINES.sub("\n\n", text).strip("\n") + "\n")
+    """Print an outcome."""
+    write(_everything(outcome))
 
 
 def _everything(outcome: Outcome) -> Group:
     parts: list[RenderableType] = []
-    names = _names(outcome)
+    names = short_names(app.key for app in outcome.apps)
     if outcome.planned:
         parts += [_apps(outcome.planned, names), _segments(outcome.planned, names)]
     if outcome.refused:
@@ -43,17 +33,10 @@ def _everything(outcome: Outcome) -> Group:
     return Group(*parts, _summary(outcome))
 
 
-def _names(outcome: Outcome) -> Mapping[AppKey, str]:
-    """Names of apps, with the namespace where there are several."""
-    keys = [app.key for app in outcome.apps]
-    several = len({namespace for namespace, _ in keys}) > 1
-    return {key: "/".join(key) if several else key[1] for key in keys}
-
-
 def _apps(apps: Iterable[Planned], names: Mapping[AppKey, str]) -> Table:
-    table = _table("App", "Exit", ">Accuracy", ">Latency", ">Target", ">Energy", ">Power", ">Gap")
+    rows = table("App", "Exit", ">Accuracy", ">Latency", ">Target", ">Energy", ">Power", ">Gap")
     for app in apps:
-        table.add_row(
+        rows.add_row(
             Text(names[app.key], style="bold"),
             app.revision.exit,
             percent(app.cost.accuracy),
@@ -63,14 +46,14 @@ def _apps(apps: Iterable[Planned], names: Mapping[AppKey, str]) -> Table:
             si(app.power, "W"),
             percent(app.gap),
         )
-    return table
+    return rows
 
 
 def _segments(apps: Iterable[Planned], names: Mapping[AppKey, str]) -> Table:
-    table = _table("App", "Node", "Tier", "Blocks", ">CPU", ">Memory")
+    rows = table("App", "Node", "Tier", "Blocks", ">CPU", ">Memory")
     for app in apps:
         for position, segment in enumerate(app.revision.segments):
-            table.add_row(
+            rows.add_row(
                 Text(names[app.key] if position == 0 else "", style="bold"),
                 segment.node,
                 app.tiers[segment.node],
@@ -78,7 +61,7 @@ def _segments(apps: Iterable[Planned], names: Mapping[AppKey, str]) -> Table:
                 str(Quantity.of_millicores(segment.millicores)),
                 size(segment.memory),
             )
-    return table
+    return rows
 
 
 def _runs(positions: Sequence[int], names: Sequence[str]) -> str:
@@ -102,9 +85,9 @@ def _refused(apps: Iterable[Refused], names: Mapping[AppKey, str]) -> Iterable[T
 
 
 def _nodes(nodes: Iterable[NodeUse]) -> Table:
-    table = _table("Node", "Tier", ">CPU", ">used", ">Memory", ">used", ">Segments")
+    rows = table("Node", "Tier", ">CPU", ">used", ">Memory", ">used", ">Segments")
     for use in nodes:
-        table.add_row(
+        rows.add_row(
             Text(use.node.name, style="bold"),
             use.node.tier,
             str(Quantity.of_millicores(use.node.millicores)),
@@ -113,19 +96,19 @@ def _nodes(nodes: Iterable[NodeUse]) -> Table:
             _share(use.memory_share),
             str(use.segments),
         )
-    return table
+    return rows
 
 
 def _links(links: Iterable[LinkUse]) -> Table:
-    table = _table("Link", ">Load", ">Bandwidth", ">used")
+    rows = table("Link", ">Load", ">Bandwidth", ">used")
     for use in links:
-        table.add_row(
+        rows.add_row(
             Text(f"{use.link.source} -> {use.link.target}", style="bold"),
             si(use.load, "bit/s"),
             si(use.link.bandwidth, "bit/s"),
             _share(use.share),
         )
-    return table
+    return rows
 
 
 def _summary(outcome: Outcome) -> Text:
@@ -140,12 +123,3 @@ def _summary(outcome: Outcome) -> Text:
 def _share(share: float) -> Text:
     style = "red" if share > 0.9 else "yellow" if share > 0.7 else ""
     return Text(percent(share), style=style)
-
-
-def _table(*headers: str) -> Table:
-    """Return an empty table; columns whose header begins with > are set to the right."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for header in headers:
-        justify: JustifyMethod = "right" if header[0] == ">" else "left"
-        table.add_column(header.lstrip(">"), justify=justify, overflow="fold")
-    return table

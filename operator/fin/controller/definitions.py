@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from fin.planning.baselines import NAMES
 from fin.segment.definitions import Definition
 
 _APP: Final = ("namespace", "app")
@@ -35,8 +36,8 @@ APPS: Final = (
     Definition(
         "gauge",
         "fin_app_power_saved_watts",
-        "Modelled power that the running plan saves against a baseline; a baseline that has no "
-        "deployment for the app is left out.",
+        f"Modelled power that the running plan saves against a baseline ({', '.join(NAMES)}), the "
+        "app alone in the empty system; a baseline that has no deployment for it is left out.",
         (*_APP, "baseline"),
     ),
     Definition("gauge", "fin_app_ready", "Whether the app serves (1) or not (0).", _APP),

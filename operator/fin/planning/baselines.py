@@ -1,17 +1,22 @@
-"""Baselines without a split: the whole DNN, cut at its best exit, on one node.
+"""Baselines: the whole DNN, cut at its best exit, on one node, and the published methods.
 
-Source: model.md, "Baselines to compare with". Each is FIN's own extended graph with the
-process edges of a single node, so that routes, energy and latency mean the same.
+Source: model.md, "Baselines to compare with". On one node each is FIN's own extended graph
+with the process edges of that node, so that routes, energy and latency mean the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fin.planning.bounds import bounded
+from fin.planning.evaluation import evaluate
+from fin.planning.load_blind import place_blindly
 from fin.planning.options import Options
 from fin.planning.placing import Planner, Variants
-from fin.planning.plan import Reason
+from fin.planning.plan import Plan, Reason, Refusal, Running
 from fin.planning.problem import App, Node, Problem
+from fin.planning.published import PUBLISHED
 from fin.planning.reasons import explain
+from fin.planning.sequential import plan_in_order
 
 Choice = Callable[[App, Node], bool]
 """Whether a baseline may use a node for an application."""
@@ -23,13 +28,16 @@ CHOICES: Mapping[str, Choice] = {
     "single-node": lambda _app, _node: True,
 }
 
+NAMES = (*CHOICES, *PUBLISHED)
+"""All baselines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """What a baseline would spend for one application alone in the empty system.
 
     ``energy`` is in joules per inference; None where the baseline has no deployment that
-    meets every constraint, and ``broken`` and ``message`` then say what it breaks.
+    meets every constraint, and ``broken`` and ``message`` then say why.
     """
 
     energy: float | None
@@ -48,17 +56,33 @@ def single_node(choice: Choice) -> Variants:
     return variants
 
 
+def plan_on_one_node(
+    problem: Problem, running: Sequence[Running], options: Options, *, name: str
+) -> Plan:
+    """Plan every application whole on one node, of those that the baseline ``name`` allows."""
+    plan = plan_in_order(problem, running, options, single_node(CHOICES[name]), name)
+    return bounded(Planner(problem, options), plan)
+
+
 def baselines(problem: Problem, app: App) -> dict[str, Baseline]:
     """Measure every baseline for ``app`` alone in the empty system."""
-    results = {}
-    for name, choice in CHOICES.items():
-        planner = Planner(problem, Options(), single_node(choice))
-        answer = planner.alone(app)
-        if answer.placement is not None:
-            results[name] = Baseline(answer.energy)
-        elif not any(choice(app, node) for node in problem.nodes):
-            results[name] = Baseline(None, Reason.PLACEMENT_UNSATISFIABLE, "there is no such node")
+    blind = Planner(problem, Options())
+    results = {name: _on_one_node(problem, app, choice) for name, choice in CHOICES.items()}
+    for name, method in PUBLISHED.items():
+        found = place_blindly(blind, app, method)
+        if isinstance(found, Refusal):
+            results[name] = Baseline(None, found.reason, found.message)
         else:
-            refusal = explain(planner, app, ())
-            results[name] = Baseline(None, refusal.reason, refusal.message)
+            results[name] = Baseline(evaluate(problem, app, found.placement).energy)
     return results
+
+
+def _on_one_node(problem: Problem, app: App, choice: Choice) -> Baseline:
+    planner = Planner(problem, Options(), single_node(choice))
+    answer = planner.alone(app)
+    if answer.placement is not None:
+        return Baseline(answer.energy)
+    if not any(choice(app, node) for node in problem.nodes):
+        return Baseline(None, Reason.PLACEMENT_UNSATISFIABLE, "there is no such node")
+    refusal = explain(planner, app, ())
+    return Baseline(None, refusal.reason, refusal.message)

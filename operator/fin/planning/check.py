@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fin.planning.evaluation import Usage, evaluate, footprint, speeds, usage
-from fin.planning.plan import AppPlan, Plan, Running
+from fin.planning.plan import AppPlan, Footprint, Plan, Running
 from fin.planning.problem import MIN_MILLICORES, App, AppKey, Problem
 
 SLACK = 1e-9
@@ -58,6 +58,12 @@ def check_app(problem: Problem, plan: AppPlan, *, stays: bool = False) -> list[V
         Violation(plan.key, constraint, message)
         for constraint, message in _service(problem, app, plan)
     ]
+
+
+def check_beside(problem: Problem, plan: AppPlan, taken: Iterable[Footprint]) -> list[Violation]:
+    """Check what one deployment shares with what is ``taken``; its structure must be valid."""
+    mine = footprint(problem, plan)
+    return _shared(problem, usage([*taken, mine]), usage([mine]))
 
 
 def _same_deployment(running: AppPlan | None, plan: AppPlan) -> bool:

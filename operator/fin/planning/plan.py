@@ -20,6 +20,7 @@ class Reason(StrEnum):
     INSUFFICIENT_PODS = "InsufficientPods"
     INSUFFICIENT_BANDWIDTH = "InsufficientBandwidth"
     INSUFFICIENT_CAPACITY = "InsufficientCapacity"
+    CONSTRAINT_BROKEN = "ConstraintBroken"
     SLOTS_TOO_FEW = "SlotsTooFew"
     NOT_PROVEN = "NotFoundInTime"
 
@@ -104,11 +105,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An application without a plan: why, and the best value that could be reached."""
+    """An application without a plan: why, and the best value that could be reached.
+
+    ``broken`` names the constraints, as ``check`` does, that a baseline's choice breaks.
+    """
 
     key: AppKey
     reason: Reason
     message: str
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

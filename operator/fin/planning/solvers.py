@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from fin.planning.baselines import CHOICES, single_node
+from fin.planning.baselines import plan_on_one_node
 from fin.planning.check import check
+from fin.planning.load_blind import plan_load_blind
 from fin.planning.options import Options
 from fin.planning.placing import Variants, unrestricted
 from fin.planning.plan import Plan, Running
 from fin.planning.problem import App, AppKey, Problem
+from fin.planning.published import PUBLISHED
 from fin.planning.sequential import plan_in_order
 
 Solver = Callable[[Problem, Sequence[Running], Options], Plan]
@@ -45,8 +47,12 @@ SOLVERS: Mapping[str, Solver] = {
     "fin": _in_order("fin", unrestricted),
     "optimal": _optimal,
     **{
-        name: _in_order(name, single_node(CHOICES[name]))
+        name: partial(plan_on_one_node, name=name)
         for name in ("source-only", "edge-only", "cloud-only")
+    },
+    **{
+        name: partial(plan_load_blind, method=method, name=name)
+        for name, method in PUBLISHED.items()
     },
 }
 
