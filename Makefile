@@ -12,7 +12,7 @@ LOCK := $(LOCK_FILE) pyproject.toml
 NETWORKS := examples/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench paper networks lock clean
+.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,14 +70,14 @@ chart-readme: install ## Generate the chart's README from its values
 bench: install ## Measure what the benchmarks measure
 	$(BIN)/python -m benchmarks
 
-paper: install ## Compute the paper's figures anew: docs/paper.md and docs/paper
-	$(BIN)/python -m benchmarks.paper
-
 networks: install ## Train the example networks anew (PyTorch, in a .venv of its own: gigabytes)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(NETWORKS)/.venv
 	$(BIN)/uv pip install --quiet --python $(NETWORKS)/.venv/bin/python --require-hashes \
 		-r $(NETWORKS)/requirements.lock
 	$(NETWORKS)/.venv/bin/python $(NETWORKS)/train.py
+
+paper: install ## Compute the paper's figures anew: docs/paper.md and docs/paper
+	$(BIN)/python -m benchmarks.paper
 
 lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --all-extras --output-file requirements.lock
@@ -85,8 +85,6 @@ lock: install ## Bring the lock files up to pyproject.toml
 		--output-file requirements-operator.lock
 	$(LOCK) --extra segment --constraint requirements.lock \
 		--output-file requirements-segment.lock
-	$(LOCK) --extra profile --constraint requirements.lock \
-		--output-file requirements-profile.lock
 	$(LOCK_FILE) $(NETWORKS)/requirements.in --python-version 3.11 --output-file $(NETWORKS)/requirements.lock
 
 clean: ## Remove everything that the other commands made here

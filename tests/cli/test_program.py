@@ -14,16 +14,7 @@ from tests.cli.conftest import Fin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OPERATORS = ("kopf", "kubernetes", "prometheus_client", "tenacity")
-HEAVY = (
-    "matplotlib",
-    "numpy",
-    "networkx",
-    "yaml",
-    "pulp",
-    "onnx",
-    "onnxruntime",
-    "fin.cluster",
-)
+HEAVY = ("matplotlib", "numpy", "networkx", "yaml", "pulp", "onnx", "onnxruntime", "fin.cluster")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     rules = [ExitRule(0.7), None, ExitRule(0.7), ExitRule()]
     with Fleet(
         network(rules), tmp_path_factory.mktemp("pair"), [(0, [0, 1]), (1, [2, 3])],
-        {"requestBytes": 100_000},
+        {"requestBytes": 100_000, "drainSeconds": 60},
     ) as fleet:  # fmt: skip
         yield fleet

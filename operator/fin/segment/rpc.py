@@ -1,14 +1,14 @@
 """The Open Inference Protocol over gRPC."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError
 from grpc import aio
 from tritonclient.grpc import service_pb2 as messages
-from tritonclient.grpc import service_pb2_grpc as services
 
 from fin.segment import protocol
 from fin.segment.blocks import Array, Tensor
@@ -30,6 +30,16 @@ _SLACK: Final = 2**16  # of a message, for all that is not the tensor
 # Of the time between being told to end and ending; gRPC itself adds or takes a tenth.
 _AGE: Final = 0.6
 _LEAST_AGE: Final = 100  # ms
+
+_SERVICE: Final = "inference.GRPCInferenceService"
+_METHODS: Final = {
+    "ServerLive": messages.ServerLiveRequest,
+    "ServerReady": messages.ServerReadyRequest,
+    "ModelReady": messages.ModelReadyRequest,
+    "ServerMetadata": messages.ServerMetadataRequest,
+    "ModelMetadata": messages.ModelMetadataRequest,
+    "ModelInfer": messages.ModelInferRequest,
+}
 
 # The field of a message that has values of a type; the others come as bytes alone.
 _CONTENTS: Final = {
@@ -63,12 +73,41 @@ def server(servicer: "Rpc", limits: Limits) -> aio.Server:
             ("grpc.so_reuseport", 0),
         )
     )
-    services.add_GRPCInferenceServiceServicer_to_server(servicer, made)
+    made.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(_SERVICE, dict(_handlers(servicer))),)
+    )
     return made
 
 
-class Rpc(services.GRPCInferenceServiceServicer):  # type: ignore[misc] # untyped
-    """The gRPC services of a segment."""
+def _handlers(servicer: "Rpc") -> Iterator[tuple[str, grpc.RpcMethodHandler]]:
+    """Yield the methods: those of the protocol, which parse their requests themselves.
+
+    gRPC would answer what can't be parsed as a fault of the server's.
+    """
+    for name, message in _METHODS.items():
+        handle = _parsing(getattr(servicer, name), message)
+        yield (
+            name,
+            grpc.unary_unary_rpc_method_handler(
+                handle, response_serializer=lambda answer: answer.SerializeToString()
+            ),
+        )
+
+
+def _parsing(method: Any, message: Any) -> Callable[[bytes, Context], Awaitable[Any]]:
+    async def handle(raw: bytes, context: Context) -> Any:
+        try:
+            request = message.FromString(raw)
+        except DecodeError:
+            wrong = f"the request must be a message {message.DESCRIPTOR.full_name}"
+            return await context.abort(grpc.StatusCode.INVALID_ARGUMENT, wrong)
+        return await method(request, context)
+
+    return handle
+
+
+class Rpc:
+    """The gRPC services of a segment: methods of the protocol, by its names for them."""
 
     def __init__(
         self,
