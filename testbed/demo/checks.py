@@ -1,8 +1,9 @@
 """What has to hold for the demonstration to say that it does."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from testbed.demo.client import Answers
 from testbed.demo.metrics import Scrape
 from testbed.demo.reading import AppView, Workload
 from testbed.demo.stage import DemoError
@@ -58,6 +59,21 @@ def check_metrics(apps: Iterable[AppView], found: Scrape) -> None:
         is_product = math.isclose(app.power, app.rate * app.per_inference, rel_tol=1e-6)
         _require(is_product, f"power of {name} is not its rate times its energy per inference")
         _require(bool(app.saved), f"there is no baseline to compare {name} with")
+
+
+def check_answers(app: AppView, segments: Sequence[str], answers: Answers) -> None:
+    """The samples went the way of the plan, and were in time and right as the app asks for."""
+    for answer in answers.each:
+        taken = answer.segments == tuple(segments[: len(answer.segments)])
+        _require(taken, f"a sample went through {', '.join(answer.segments)}, not as planned")
+    split = any(len(answer.segments) > 1 for answer in answers.each)
+    _require(split, f"no sample left {segments[0]}")
+    found = answers.accuracy
+    good = found >= app.min_accuracy
+    _require(good, f"{app.name} has accuracy {found:.4f}, less than {app.min_accuracy}")
+    mean = answers.seconds.mean()
+    in_time = mean <= float(app.target)
+    _require(in_time, f"{app.name} takes {mean:.3g} s, its target is {app.target}")
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -86,15 +86,15 @@ class AppEvent:
 
 def read_apps(cluster: ControlPlane) -> dict[Key, AppView]:
     """Read every InferenceApp."""
-    return {each.key: each for each in map(_app, _get(cluster, "inferenceapps"))}
+    return {each.key: each for each in map(_app, get(cluster, "inferenceapps"))}
 
 
 def read_workloads(cluster: ControlPlane) -> dict[tuple[str, str], Workload]:
     """Read the operator's Deployments, by namespace and name."""
-    pods = _get(cluster, "pods", _OURS)
+    pods = get(cluster, "pods", _OURS)
     return {
         (each["metadata"]["namespace"], each["metadata"]["name"]): _workload(each, pods)
-        for each in _get(cluster, "deployments", _OURS)
+        for each in get(cluster, "deployments", _OURS)
     }
 
 
@@ -108,7 +108,7 @@ def read_events(cluster: ControlPlane) -> list[AppEvent]:
             reason=each["reason"],
             message=each["message"],
         )
-        for each in _get(cluster, "events", selector)
+        for each in get(cluster, "events", selector)
     ]
     return sorted(events, key=lambda each: (each.app, int(each.version)))
 
@@ -116,7 +116,8 @@ def read_events(cluster: ControlPlane) -> list[AppEvent]:
 _OURS = f"--selector=app.kubernetes.io/managed-by={FIELD_MANAGER}"
 
 
-def _get(cluster: ControlPlane, kind: str, *args: str) -> list[Object]:
+def get(cluster: ControlPlane, kind: str, *args: str) -> list[Object]:
+    """Read the objects of a kind, in all namespaces."""
     found = cluster.kubectl("get", kind, "--all-namespaces", "-o", "json", *args)
     items: list[Object] = json.loads(found.stdout)["items"]
     return items

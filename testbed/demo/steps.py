@@ -6,12 +6,33 @@ from pathlib import Path
 
 from fin.cli.units import si
 from testbed.controlplane import ControlPlane
-from testbed.demo.checks import agree, check_metrics, check_targets, check_workloads
+from testbed.demo.checks import (
+    agree,
+    check_answers,
+    check_metrics,
+    check_targets,
+    check_workloads,
+)
+from testbed.demo.client import ask
 from testbed.demo.metrics import Scrape, scrape
 from testbed.demo.operator import CHART, NAMESPACE, RELEASE, Operator, chart_parts, plan_of_files
+from testbed.demo.reader import (
+    APP,
+    APP_FILE,
+    BLOCKS,
+    HELD_OUT,
+    MODEL_FILE,
+    NETWORK,
+    exit_shares,
+    explanation,
+    measure,
+    verdict,
+)
 from testbed.demo.reading import AppView, Key, read_apps, read_events, read_workloads
+from testbed.demo.segments import Segments, read_rendered
 from testbed.demo.stage import DemoError, Stage
 from testbed.demo.tables import (
+    answer_table,
     energy_table,
     move_table,
     plan_table,
@@ -71,6 +92,12 @@ class Demo:
             self._fail_node()
         with stage.step(f"What moved away from {NODE}, and why"):
             self._show_moves(energy.power)
+        with stage.step("Measure a trained network with early exits, here and now"):
+            measured = measure(self._cluster, stage, self._examples)
+        with stage.step("Plan an app with it, on a camera, a gateway and a server"):
+            self._plan_reader(measured)
+        with stage.step("Run its segments for real, and send them samples that were held out"):
+            self._ask_reader(measured)
         return self._running_operator()
 
     def _install(self) -> None:
@@ -169,7 +196,39 @@ class Demo:
             style="bold",
         )
 
-    def _await_plan(self, more: Callable[[Mapping[Key, AppView]], bool]) -> dict[Key, AppView]:
+    def _plan_reader(self, measured: Path) -> None:
+        files = ("-f", str(measured / MODEL_FILE), "-f", str(self._examples / APP_FILE))
+        applied = self._kubectl("apply", "-o", "name", *files).split()
+        nodes = [name.partition("/")[2] for name in applied if name.startswith("node/")]
+        self._kubectl("label", "nodes", *nodes, KUBELET)
+        self._feasible.add(APP)
+        app = self._await_plan()[APP]
+        check_targets([app])
+        workloads = read_workloads(self._cluster)
+        check_workloads([app], workloads)
+        self._stage.show(plan_table([app]))
+        self._stage.show(workload_table([app], workloads))
+
+    def _ask_reader(self, measured: Path) -> None:
+        rendered = read_rendered(self._cluster, APP)
+        segments = Segments(self._cluster, rendered, measured / BLOCKS)
+        segments.start(self._stage)
+        self._stage.say(
+            f"{len(rendered.nodes)} processes of `fin segment`, with the files that the operator "
+            "made for their pods; between them links with the plan's round-trip time and bandwidth."
+        )
+        answers = ask(segments.grpc_address, NETWORK, self._examples / HELD_OUT)
+        segments.check_running()
+        app = read_apps(self._cluster)[APP]
+        check_answers(app, tuple(rendered.nodes), answers)
+        shares = exit_shares(self._cluster, tuple(rendered.exits))
+        self._stage.show(answer_table(answers, rendered.exits, shares))
+        self._stage.say(explanation(answers))
+        self._stage.say(verdict(app, answers), style="bold")
+
+    def _await_plan(
+        self, more: Callable[[Mapping[Key, AppView]], bool] = lambda _: True
+    ) -> dict[Key, AppView]:
         """Wait until every feasible app is Ready and, of all apps, something more holds."""
         apps: dict[Key, AppView] = {}
 

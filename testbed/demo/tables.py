@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fin.cli.units import percent, seconds, si, size
+from testbed.demo.client import Answers
 from testbed.demo.metrics import BASELINES, Scrape
 from testbed.demo.reading import AppView, Key, Workload
 
@@ -95,6 +96,32 @@ def move_table(before: Mapping[Key, AppView], after: Mapping[Key, AppView]) -> T
                 si(float(old.plan.power), "W"),
                 si(float(new.plan.power), "W"),
             )
+    return table
+
+
+def answer_table(answers: Answers, nodes: Mapping[str, str], planned: Mapping[str, float]) -> Table:
+    """Show where the samples left, beside the plan, and what it took.
+
+    Parameters
+    ----------
+    answers
+        What came back.
+    nodes, planned
+        Of each exit the node, and the share of the samples that is planned to leave there.
+    """
+    table = _table("Exit", "Node", ">Samples", ">Share", ">Planned", ">Right", ">Mean latency")
+    for leaving, node in nodes.items():
+        left = answers.at(leaving)
+        count = len(left.each)
+        table.add_row(
+            Text(leaving, style="bold"),
+            node,
+            str(count),
+            percent(count / len(answers.each)),
+            percent(planned[leaving]),
+            percent(left.accuracy) if count else "-",
+            seconds(left.seconds.mean()) if count else "-",
+        )
     return table
 
 

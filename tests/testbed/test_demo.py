@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import link
 from testbed.process import wait_for
 from tests.helpers.processes import processes_that_name, wait_until_gone
 
@@ -52,7 +53,18 @@ def test_it_shows_everything_and_ends_well(place: Path) -> None:
     assert re.search(r"crossing-watch +edge-0 +edge-1 ", shown)
     assert "node edge-0 is not Ready" in shown
     assert "All 8 apps are Ready again" in shown
-    assert len(re.findall(r"^   done in \d+\.\d s$", shown, re.M)) == 10
+    assert re.search(r"digit-reader-\w+ +conv1 +camera-0 .* 1/1$", shown, re.M)
+    left = re.findall(r"^ +(exit1|exit2|final) +(\S+) +(\d+) +\S+ % +\S+ % ", shown, re.M)
+    assert [row[:2] for row in left] == [
+        ("exit1", "camera-0"),
+        ("exit2", "gateway-0"),
+        ("final", "server-0"),
+    ]
+    assert sum(int(row[2]) for row in left) == 360
+    right = re.search(r"(\d+\.\d) % of 360 held-out samples are read right", shown)
+    assert right
+    assert float(right[1]) >= 98.8
+    assert len(re.findall(r"^   done in \d+\.\d s$", shown, re.M)) == 13
     assert re.search(r"Every step did what it says, in \d+ s\.", shown)
     wide = [line for line in shown.splitlines() if len(line) > 100]
     assert all(line.endswith(("AGE", "s", "m")) for line in wide), wide  # kubectl's own table
@@ -115,4 +127,25 @@ def test_ended_in_the_middle_it_leaves_nothing(place: Path, signum: int) -> None
         demo.stdout.read()
     expected = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}
     assert demo.returncode == expected[signal.Signals(signum)]
+    wait_until_gone(*running)
+
+
+def test_killed_while_segments_serve_it_leaves_none(place: Path) -> None:
+    def serving() -> list[int]:
+        links = [*processes_that_name(Path(link.__file__))]
+        named = processes_that_name(Path("/segments/"))
+        segments = [pid for pid in named if pid in processes_that_name(place)]
+        return [*links, *segments] if (len(links), len(segments)) == (2, 3) else []
+
+    with subprocess.Popen(
+        DEMO, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout
+        for line in demo.stdout:
+            if line.startswith("13."):
+                break
+        wait_for(lambda: bool(serving()), 20, "three segments and two links")
+        running = serving()
+        demo.kill()
+        demo.stdout.read()
     wait_until_gone(*running)
