@@ -17,6 +17,7 @@ import onnx
 import orjson
 import pytest
 
+from fin.segment import server
 from fin.segment.blocks import Block
 from fin.segment.config import BlockTensors, WeightsSource, read_routes, read_segment
 from fin.segment.errors import CannotServeError
@@ -70,11 +71,14 @@ def test_wrong_routes_change_nothing_and_are_told_of_once(fleet: Fleet) -> None:
 def test_a_segment_whose_next_does_not_exist_is_not_ready(fleet: Fleet) -> None:
     entry = fleet.entry
     lost = fleet.routes()
-    lost["revisions"]["r1"]["hops"][1]["host"] = "no-such-segment.invalid"
+    nowhere = "x" * 64  # longer than a name can be, whatever the DNS
+    lost["revisions"]["r1"]["hops"][1]["host"] = nowhere
     fleet.route(lost)
     entry.start()
     try:
-        wait_for(partial(_says, fleet, "no-such-segment.invalid"), 30, "it to say so")
+        wait_for(
+            partial(_says, fleet, f"the next segment does not exist: {nowhere}"), 30, "it to say so"
+        )
         assert entry.ask("/v2/health/live").status == 200
         fleet.route(fleet.routes())
         entry.wait_ready()
@@ -120,6 +124,17 @@ def _end(directory: Path) -> tuple[int, str]:
         capture_output=True, text=True, check=False, timeout=60, env=dict(os.environ),
     )  # fmt: skip
     return done.returncode, done.stderr
+
+
+def test_why_it_ends_is_where_kubernetes_looks(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = fleet.directory / "termination-log"
+    message.touch()
+    monkeypatch.setattr(server, "TERMINATION_LOG", message)
+    (fleet.directory / "models/block0.onnx").write_bytes(b"another network")
+    assert server.run(fleet.entry.directory, (LOOPBACK, 0), (LOOPBACK, 0)) == 1
+    assert "block0.onnx: ONNX Runtime can't load it" in message.read_text()
 
 
 def test_a_segment_without_weights_ends_and_says_what_to_mend(fleet: Fleet) -> None:

@@ -55,7 +55,7 @@ def test_every_split_equals_the_whole(engine: Engine, cuts: tuple[bool, ...]) ->
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5])
 def test_chains_of_processes_equal_the_whole(tmp_path: Path, length: int) -> None:
     exits = [ExitRule(0.7), None, ExitRule(0.7), ExitRule(0.7, "Entropy"), ExitRule()]
     chained = network(exits)

@@ -4,6 +4,7 @@
 ``routes.json`` has the ways of every revision, and changes while it serves.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Self, TypeVar
 
@@ -166,7 +167,12 @@ def read_routes(directory: Path) -> Routes:
     CannotServeError
         Where the file is missing or wrong.
     """
-    return _parsed(Routes, directory / ROUTES_FILE, _bytes(directory / ROUTES_FILE))
+    return _routes(directory / ROUTES_FILE, _bytes(directory / ROUTES_FILE))
+
+
+@lru_cache(maxsize=1)  # read every second, and seldom another
+def _routes(file: Path, written: bytes) -> Routes:
+    return _parsed(Routes, file, written)
 
 
 def _bytes(file: Path) -> bytes:

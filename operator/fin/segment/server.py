@@ -81,7 +81,10 @@ async def _serve(directory: Path, http: tuple[str, int], grpc: tuple[str, int]) 
         http[0], http_port, grpc[0], grpc_port,
     )  # fmt: skip
     watching = [asyncio.create_task(each.watch()) for each in (routes, state)]
-    await told_to_end.wait()
+    ending = asyncio.create_task(told_to_end.wait())
+    done, _ = await asyncio.wait((ending, *watching), return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()  # one that watches ends by an error alone, and nothing goes on without it
     # Those who send requests learn only now that this segment ends: until they know, all that
     # comes is served. Then connections are closed, each after what is under way on it.
     state.draining = True

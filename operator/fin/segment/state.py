@@ -60,7 +60,9 @@ class State:
 async def _exists(host: str) -> bool:
     try:
         await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except socket.gaierror as error:
         # A DNS that does not answer says nothing about the name.
-        return getattr(error, "errno", None) == socket.EAI_AGAIN
+        return error.errno == socket.EAI_AGAIN
+    except UnicodeError:  # a name that can't be one
+        return False
     return True
