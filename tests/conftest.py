@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a real control plane, shared, with a clean slate each time."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -13,10 +14,13 @@ _CLUSTER_FIXTURES = frozenset({"cluster", "control_plane"})
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs under test, also where a shell began pytest in the background.
+    """Set what holds for this process and all that it starts.
 
-    Such a shell has SIGINT ignored, and what is ignored stays so in every child.
+    Ctrl-C reaches the programs under test, also where a shell began pytest in the background: such
+    a shell has SIGINT ignored, and what is ignored stays so in every child. And ONNX Runtime, which
+    some tests import themselves, tells nobody of them.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

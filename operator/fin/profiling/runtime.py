@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from fin.profiling.errors import ProfileError
+from fin.segment.onnx_runtime import onnxruntime
 
 _ERRORS_ONLY = 3
 

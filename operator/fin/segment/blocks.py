@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from fin.segment.config import BlockTensors
 from fin.segment.datatypes import OF_NUMPY, OF_ONNX
 from fin.segment.errors import CannotServeError, Kind, Refusal
+from fin.segment.onnx_runtime import onnxruntime
 
 Array = NDArray[Any]
 
