@@ -63,14 +63,14 @@ def _play(stage: Stage, examples: Path) -> None:
             done = f"Every step did what it says, in {stage.seconds:.0f} s."
             stage.say(f"\n{done}", style="bold green")
             if sys.stdin.isatty() and sys.stdout.isatty():
-                _stay_up(stage, cluster, operator)
+                _stay_up(stage, cluster, operator, scenes.model_url)
         except _FAILURES as error:
             stage.fail(error, scenes.log_tail)
             raise typer.Exit(1) from None
     stage.say("\nNothing of it is left.")
 
 
-def _stay_up(stage: Stage, cluster: ControlPlane, operator: Operator) -> None:
+def _stay_up(stage: Stage, cluster: ControlPlane, operator: Operator, model_url: str) -> None:
     """Let the user look around until Ctrl-C."""
     stage.say("\nIt stays up until Ctrl-C. In another terminal:", style="bold")
     for line in (
@@ -83,6 +83,7 @@ def _stay_up(stage: Stage, cluster: ControlPlane, operator: Operator) -> None:
         "kubectl patch iapp drone-pilot --type=merge "
         """-p '{"spec":{"latency":{"target":"200ms"},"rate":5}}'   # can be met""",
         f"curl -s {operator.metrics_url} | grep ^fin_",
+        f"curl -s {model_url}   # the segments are still there too",
     ):
         stage.print_to_copy(line)
     try:

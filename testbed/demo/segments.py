@@ -130,6 +130,11 @@ class Segments:
             lambda: all(map(answers, urls)), _READY_TIMEOUT, "the segments", self.check_running
         )
 
+    @property
+    def http_address(self) -> str:
+        """Where the entry listens."""
+        return f"{ADDRESS}:{self._http[self._rendered.revision.entry.name]}"
+
     def check_running(self) -> None:
         """Make sure that all run.
 

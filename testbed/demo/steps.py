@@ -59,6 +59,8 @@ class Demo:
         self._before: dict[Key, AppView] = {}
         self._told: set[str] = set()
         self.operator: Operator | None = None
+        self.model_url = ""
+        """Where the segments that run for real tell of their model; empty before they do."""
 
     @property
     def log_tail(self) -> str:
@@ -217,6 +219,7 @@ class Demo:
             f"{len(rendered.nodes)} processes of `fin segment`, with the files that the operator "
             "made for their pods; between them links with the plan's round-trip time and bandwidth."
         )
+        self.model_url = f"http://{segments.http_address}/v2/models/{NETWORK}"
         answers = ask(segments.grpc_address, NETWORK, self._examples / HELD_OUT)
         segments.check_running()
         app = read_apps(self._cluster)[APP]
