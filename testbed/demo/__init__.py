@@ -1,4 +1,4 @@
-"""The demonstration: from `kubectl apply` to energy metrics, and a node that fails.
+"""The demonstration: from `kubectl apply` to energy metrics, a node that fails, real answers.
 
 Run as `python -m testbed.demo`. Every step verifies that what it claims has happened.
 """
