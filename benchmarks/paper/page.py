@@ -211,6 +211,7 @@ def _together(rows: Sequence[Together]) -> str:
     above = max(-each.saving for each in rows if each.solver == "optimal")
     missing = sum(_refused(each) for each in rows if each.solver == "fin")
     admitted = "all of them" if not missing else f"all but {missing}"
+    near = f"stays within {percent(above)} of the optimum" if above > 1e-6 else "is optimal"
     light, heavy = LOADS["light"], LOADS["heavy"]
     mcp = max((each for each in rows if each.solver == "mcp"), key=_most)
     return f"""\
@@ -224,7 +225,7 @@ device whole, and the servers fill up.
 
 {text}
 
-FIN admits {admitted} and stays within {percent(above)} of the optimum. MCP does not look at load:
+FIN admits {admitted} and {near}. MCP does not look at load:
 at {LOADS[mcp.load]:g}/s it has valid plans for {mcp.admitted} of {mcp.apps}. Savings are over the
 applications that both admit, so those that only FIN admits don't count against it; the powers
 are those of all that a solver admits.

@@ -42,7 +42,8 @@ def compare(
         typer.Option(
             parser=positive_duration,
             metavar="DURATION",
-            help="How long the optimal solver may take; its plan may then not be the best.",
+            help="How long the optimal solver, and fin for several apps together, may take; "
+            "their plans may then not be the best.",
         ),
     ] = "60s",  # type: ignore[assignment]
     output: Annotated[

@@ -50,7 +50,8 @@ def plan(
         typer.Option(
             parser=positive_duration,
             metavar="DURATION",
-            help="How long the optimal solver may take, such as 60s. Default: no limit.",
+            help="How long planning may go on improving, such as 60s: the optimal solver, and fin "
+            "for several apps together. Default: no limit.",
         ),
     ] = None,
     segment_image: Annotated[

@@ -41,6 +41,10 @@ class Outcome:
     patches: tuple[StatusPatch, ...]
 
 
+_TIME_LIMIT = 20.0
+"""Seconds after which a plan of several apps is not improved any further: changes wait."""
+
+
 class Steps:
     """Computes, without the API server; slow, so not for the event loop."""
 
@@ -48,7 +52,10 @@ class Steps:
         self._baselines = BaselineCache()
         self._utilisation = settings.utilisation
         self._options = Options(
-            gamma=settings.gamma, tolerance=settings.tolerance, min_saving=settings.min_saving
+            gamma=settings.gamma,
+            tolerance=settings.tolerance,
+            min_saving=settings.min_saving,
+            time_limit=_TIME_LIMIT,
         )
         self._moves = MoveSettings(
             segments=SegmentSettings(settings.segment_image, settings.allow_host_path),

@@ -84,5 +84,5 @@ def _on_one_node(problem: Problem, app: App, choice: Choice) -> Baseline:
         return Baseline(answer.energy)
     if not any(choice(app, node) for node in problem.nodes):
         return Baseline(None, Reason.PLACEMENT_UNSATISFIABLE, "there is no such node")
-    refusal = explain(planner, app, ())
+    refusal = explain(planner, app, planner.empty)
     return Baseline(None, refusal.reason, refusal.message)

@@ -50,10 +50,11 @@ def least_path(
     if conflicts:
         for each in dual.policies:
             _dive(graph, resources, dual, best, each)
-        dual = _price_resources(graph, resources, dual, best, tolerance)
+        if effort.labels > 0:
+            dual = _price_resources(graph, resources, dual, best, tolerance)
     tracked = tuple(sorted({resource for each in dual.policies for resource in each.prices}))
     bound = dual.bound
-    while best.energy * (1 - tolerance) > bound:
+    while effort.labels > 0 and best.energy * (1 - tolerance) > bound:
         search = Search(graph, dual, resources, tracked, best, tolerance, effort.labels)
         proven, conflicts = search.run()
         bound = max(bound, proven)

@@ -105,13 +105,13 @@ class _Search:
     def refusals(self, plan: Plan) -> Iterator[Refusal]:
         """Why the applications that ``plan`` leaves out have none."""
         planner = Planner(self.problem, Options())
-        taken = [footprint(self.problem, each) for each in plan.apps]
+        left = planner.left(footprint(self.problem, each) for each in plan.apps)
         for app in self.problem.apps:
             if app.key in plan.app:
                 continue
             impossible = app.key not in self.alone or self.alone[app.key].bound == math.inf
             if impossible or plan.admission_proven:
-                yield explain(planner, app, taken)
+                yield explain(planner, app, left)
             else:
                 limit = self.options.time_limit
                 within = "" if limit is None else f" within {limit:g} s"

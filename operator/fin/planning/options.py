@@ -17,13 +17,19 @@ class Options:
     min_saving
         Share of the power of the applications that it moves which a new plan must save.
     time_limit
-        Seconds that the mixed-integer solver may take; None: no limit.
+        Seconds that the mixed-integer solver may take, and improving a plan of several
+        applications together; None: no limit.
     """
 
     gamma: int | None = None
     tolerance: float = 1e-3
     min_saving: float = 0.05
     time_limit: float | None = None
+
+
+MANY = 40
+"""Applications from which one alone is placed by its prices of time only: all together are
+improved afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class Effort:
     Attributes
     ----------
     labels
-        Labels after which a search is content with the placement that it has.
+        Labels after which a search is content with the placement that it has; 0: no search,
+        only what the prices of time find.
     below
         Energy per inference that a placement must stay below to be of use, joules.
     """
@@ -44,9 +51,10 @@ class Effort:
 
 def thorough(apps: int) -> Effort:
     """Effort for an application alone, one of ``apps``: its answer also is its bound."""
-    return Effort(labels=max(200_000 // max(apps, 1), 5_000))
+    return Effort(labels=0 if apps > MANY else max(200_000 // max(apps, 1), 5_000))
 
 
 def quick(apps: int, below: float = float("inf")) -> Effort:
     """Effort for an application beside others, where their order decides more than a label."""
-    return Effort(labels=max(20_000 // max(apps, 1), 500), below=below)
+    labels = 0 if apps > MANY else max(20_000 // max(apps, 1), 500)
+    return Effort(labels=labels, below=below)

@@ -36,6 +36,7 @@ class Planner:
     options: Options
     variants: Variants = unrestricted
     _alone: dict[App, Solution] = field(default_factory=dict)
+    _footprints: dict[AppPlan, Footprint] = field(default_factory=dict)
 
     def without_slots(self) -> "Planner":
         """The same planner, exact in latency."""
@@ -69,23 +70,28 @@ class Planner:
         best = min(answers, key=lambda answer: answer.energy)
         return replace(best, bound=min(answer.bound for answer in answers))
 
-    def find(self, app: App, taken: Iterable[Footprint], below: float = math.inf) -> AppPlan | None:
-        """Place ``app`` beside what is ``taken``, for less than ``below`` joules per inference.
+    def find(self, app: App, left: System, below: float = math.inf) -> AppPlan | None:
+        """Place ``app`` on what is ``left``, for less than ``below`` joules per inference.
 
         None where it finds no way.
         """
         alone = self.alone(app)
         if alone.placement is None and alone.bound == NOWHERE.bound:
             return None
-        left = self.left(taken)
         if alone.placement is not None:
             fitting = self._reserved(app, alone.placement, left)
-            if fitting is not None and fits(self.problem, fitting, left):
+            if fitting is not None and self.fits(fitting, left):
                 return fitting if alone.energy < below else None
         found = self.place(left, app, quick(len(self.problem.apps), below))
         if found.placement is None:
             return None
         return self._reserved(app, found.placement, left)
+
+    def footprint(self, plan: AppPlan) -> Footprint:
+        """What a deployment takes of the system."""
+        if plan not in self._footprints:
+            self._footprints[plan] = footprint(self.problem, plan)
+        return self._footprints[plan]
 
     def power(self, plan: AppPlan) -> float:
         """Power of a deployment, watts."""
@@ -105,19 +111,14 @@ class Planner:
         """Whether a deployment that runs serves its application as it is today."""
         return not check_app(self.problem, running, stays=True)
 
-    def fits(self, plan: AppPlan, taken: Iterable[Footprint]) -> bool:
-        """Whether a deployment, reservations and all, fits beside what is ``taken``."""
-        return fits(self.problem, plan, self.left(taken))
+    def fits(self, plan: AppPlan, left: System) -> bool:
+        """Whether a deployment, reservations and all, is ``left`` of the system."""
+        return footprint_fits(self.footprint(plan), left)
 
     def _reserved(self, app: App, placement: Placement, left: System) -> AppPlan | None:
         # Python's integers: a node may claim more millicores than 64 bits hold.
         spare = dict(zip(left.index, map(int, left.millicores.tolist()), strict=True))
         return reserve(self.problem, app, placement, spare)
-
-
-def fits(problem: Problem, plan: AppPlan, left: System) -> bool:
-    """Whether what ``plan`` takes is left of the system."""
-    return footprint_fits(footprint(problem, plan), left)
 
 
 def footprint_fits(taken: Footprint, left: System) -> bool:

@@ -4,7 +4,6 @@ Source: model.md, "Why an application has no plan": first alone in the empty sys
 the first capacity whose relaxation alone would admit it.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from fin.planning.fin import NOWHERE
 from fin.planning.graph import extended_graph
 from fin.planning.options import quick
 from fin.planning.placing import Planner
-from fin.planning.plan import Footprint, Reason, Refusal
+from fin.planning.plan import Reason, Refusal
 from fin.planning.policies import policy
 from fin.planning.problem import App
 from fin.planning.system import System
@@ -33,15 +32,15 @@ RATE_STEPS = 120
 """Halvings of the search for the highest rate that could be served."""
 
 
-def explain(planner: Planner, app: App, taken: Sequence[Footprint]) -> Refusal:
-    """Say why ``app`` has no plan beside what is ``taken``."""
+def explain(planner: Planner, app: App, left: System) -> Refusal:
+    """Say why ``app`` has no plan on what others ``left`` of the system."""
     gamma = planner.options.gamma
     if gamma is not None:
         planner = planner.without_slots()
-        if planner.find(app, taken) is not None:
+        if planner.find(app, left) is not None:
             message = f"{gamma} slots are too few to find a deployment in time; there is one"
             return Refusal(app.key, Reason.SLOTS_TOO_FEW, message)
-    reason, message = _alone(planner, app) or _beside(planner, app, taken)
+    reason, message = _alone(planner, app) or _shortage(planner, app, left, "that is left")
     return Refusal(app.key, reason, message)
 
 
@@ -66,11 +65,6 @@ def _alone(planner: Planner, app: App) -> tuple[Reason, str] | None:
         best = _highest_rate(planner, capacities, app)
         return Reason.RATE_TOO_HIGH, f"rate {best:.3g}/s at best, asked for {app.rate:.3g}/s"
     return _shortage(planner, app, empty, "of the nodes that it may use")
-
-
-def _beside(planner: Planner, app: App, taken: Sequence[Footprint]) -> tuple[Reason, str]:
-    """What of the capacity that others left is too little for ``app``."""
-    return _shortage(planner, app, planner.left(taken), "that is left")
 
 
 def _shortage(planner: Planner, app: App, left: System, where: str) -> tuple[Reason, str]:

@@ -1,19 +1,23 @@
 """Several applications, one after another on what the earlier ones left: the paper's way.
 
 The result depends on the order (priority, then what runs, then age and name) and claims
-no more than that; ``joint`` planning takes this module's place behind ``solvers``.
+no more than that. ``joint`` begins with such an admission, and improves it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fin.planning.evaluation import footprint
-from fin.planning.options import Options
+from fin.planning.evaluation import usage
+from fin.planning.options import MANY, Options
 from fin.planning.placing import Planner, Variants, footprint_fits
 from fin.planning.plan import AppPlan, Footprint, Plan, Refusal, Running
 from fin.planning.problem import App, AppKey, Problem
 from fin.planning.reasons import explain
 from fin.planning.stability import Improver
+from fin.planning.system import System
+
+MOST_REPACKED = 400
+"""Placements that may be spent on making room for applications, in one planning run."""
 
 
 def plan_in_order(
@@ -30,16 +34,17 @@ def plan_in_order(
     room for a newcomer, or moving saves more than ``options.min_saving``.
     """
     planner = Planner(problem, options, variants)
-    state = _State(planner, running)
-    for app in state.order:
-        if not state.settled(app):
-            state.admit(app)
-    Improver(planner, state.running, state.others()).improve(state.plans)
-    return state.result(solver)
+    admission = Admission(planner, running)
+    admission.run()
+    Improver(planner, admission.running, admission.others()).improve(admission.plans)
+    return admission.result(solver)
 
 
-class _State:
-    """What is placed and what runs, while applications are admitted in order."""
+class Admission:
+    """What is placed and what runs, while applications are admitted in order.
+
+    ``plans`` are the plans so far; ``evicted`` are running applications that had to go.
+    """
 
     def __init__(self, planner: Planner, running: Sequence[Running]) -> None:
         self.planner = planner
@@ -48,21 +53,29 @@ class _State:
         self.order = sorted(problem.apps, key=self._rank)
         self.plans: dict[AppKey, AppPlan] = {}
         self.evicted: set[AppKey] = set()
+        self.repacked = 0
         self._keep_what_runs()
+        self._left = planner.left(self.taken())
+
+    def run(self) -> None:
+        """Admit every application that has no plan yet, or should leave its node."""
+        for app in self.order:
+            if not self.settled(app):
+                self.admit(app)
 
     def _rank(self, app: App) -> tuple[int, bool, str, AppKey]:
         return -app.priority, app.key not in self.running, app.created, app.key
 
     def _keep_what_runs(self) -> None:
         """Keep every running plan that is valid and fits; by priority where not all do."""
-        kept: list[Footprint] = []
+        left = self.planner.empty
         for app in self.order:
             run = self.running.get(app.key)
             if run is None or run.plan is None or not self.planner.valid(run.plan):
                 continue
-            if self.planner.fits(run.plan, kept):
+            if self.planner.fits(run.plan, left):
                 self.plans[app.key] = run.plan
-                kept.append(run.footprint)
+                left = left.less(usage([run.footprint]))
 
     def settled(self, app: App) -> bool:
         """Whether ``app`` has a plan that need not change: not on a node that it should leave."""
@@ -72,9 +85,18 @@ class _State:
         leaves = bool(app.barred.intersection(plan.placement.nodes))
         return app.hold or not leaves
 
-    def taken(self, *without: AppKey) -> list[Footprint]:
-        """Footprints of all that is placed, or runs and was not evicted, but ``without``."""
-        return [taken for key, taken in self._footprints() if key not in without]
+    def taken(self) -> list[Footprint]:
+        """Footprints of all that is placed, or runs and was not evicted."""
+        return [taken for _, taken in self._footprints()]
+
+    def left_without(self, key: AppKey) -> System:
+        """What is left of the system beside all others than ``key``."""
+        plan, run = self.plans.get(key), self.running.get(key)
+        if plan is not None:
+            return self._left.less(usage([self.planner.footprint(plan)]), sign=-1)
+        if run is not None and key not in self.evicted:
+            return self._left.less(usage([run.footprint]), sign=-1)
+        return self._left
 
     def others(self) -> list[Footprint]:
         """Footprints of what runs and has no plan here: it keeps them."""
@@ -82,21 +104,24 @@ class _State:
 
     def _footprints(self) -> Iterable[tuple[AppKey, Footprint]]:
         for key, plan in self.plans.items():
-            yield key, footprint(self.planner.problem, plan)
+            yield key, self.planner.footprint(plan)
         for key, run in self.running.items():
             if key not in self.plans and key not in self.evicted:
                 yield key, run.footprint
 
     def admit(self, app: App) -> None:
         """Place ``app``: where there is room, else by moving others, else by evicting."""
-        found = self.planner.find(app, self.taken(app.key))
+        left = self.left_without(app.key)
+        found = self.planner.find(app, left)
         if found is not None:
             self.plans[app.key] = found
+            self._left = left.less(usage([self.planner.footprint(found)]))
             return
         if app.key in self.plans or self.planner.alone(app).placement is None:
             return
         for evicting in (False, True):
             if self._make_room(app, evicting=evicting):
+                self._left = self.planner.left(self.taken())
                 return
 
     def _make_room(self, app: App, *, evicting: bool) -> bool:
@@ -106,7 +131,7 @@ class _State:
         its turn, or else evicted.
         """
         lower = {key for key, run in self.running.items() if run.priority < app.priority}
-        if evicting and not lower:
+        if (evicting and not lower) or (not evicting and len(self.plans) > MANY):
             return False
         gives_way = lower if evicting else set()
         apps = self.planner.problem.app
@@ -129,27 +154,29 @@ class _State:
         ranked = sorted(placed, key=self._rank)
         for order in ([app, *ranked], sorted([app, *placed], key=self._rank)):
             anew: dict[AppKey, AppPlan] = {}
-            taken = list(fixed)
+            left = self.planner.left(fixed)
             for each in order:
-                found = self.planner.find(each, taken)
+                if self.repacked >= MOST_REPACKED:
+                    return None
+                self.repacked += 1
+                found = self.planner.find(each, left)
                 if found is None:
                     break
                 anew[each.key] = found
-                taken.append(footprint(self.planner.problem, found))
+                left = left.less(usage([self.planner.footprint(found)]))
             else:
-                return self._restore(anew, fixed)
+                return self._restore(anew, left)
         return None
 
-    def _restore(
-        self, anew: dict[AppKey, AppPlan], fixed: list[Footprint]
-    ) -> dict[AppKey, AppPlan]:
+    def _restore(self, anew: dict[AppKey, AppPlan], left: System) -> dict[AppKey, AppPlan]:
         """Put back every plan that need not have moved."""
         for key, before in self.plans.items():
             if key not in anew or anew[key] == before:
                 continue
-            rest = [footprint(self.planner.problem, each) for k, each in anew.items() if k != key]
-            if self.planner.fits(before, [*fixed, *rest]):
+            without = left.less(usage([self.planner.footprint(anew[key])]), sign=-1)
+            if self.planner.fits(before, without):
                 anew[key] = before
+                left = without.less(usage([self.planner.footprint(before)]))
         return anew
 
     def _give_way(
@@ -159,20 +186,25 @@ class _State:
         fixed: list[Footprint],
     ) -> None:
         """Let what runs at ``lower`` priority stay where it still fits; evict the rest."""
-        taken = [*fixed, *(footprint(self.planner.problem, each) for each in anew.values())]
+        left = self.planner.left([*fixed, *map(self.planner.footprint, anew.values())])
         for key in sorted(lower, key=lambda each: (-self.running[each].priority, each)):
             run, plan = self.running[key], self.plans.get(key)
-            if footprint_fits(run.footprint, self.planner.left(taken)):
-                taken.append(run.footprint)
+            if footprint_fits(run.footprint, left):
+                left = left.less(usage([run.footprint]))
                 if plan is not None:
                     anew[key] = plan
             else:
                 self.evicted.add(key)
 
-    def result(self, solver: str) -> Plan:
-        """The plan in the order of the problem's applications, with bounds and reasons."""
+    def result(self, solver: str, power_bound: float = 0.0) -> Plan:
+        """The plan in the order of the problem's applications, with bounds and reasons.
+
+        ``power_bound`` is a lower bound of the total power, besides what the applications
+        need alone.
+        """
         planner, problem = self.planner, self.planner.problem
         self.evicted -= set(self.plans)
+        self._left = planner.left(self.taken())
         plans, refusals, power = [], [], 0.0
         for app in problem.apps:
             plan = self.plans.get(app.key)
@@ -186,12 +218,12 @@ class _State:
             solver=solver,
             apps=tuple(plans),
             refusals=tuple(refusals),
-            power_bound=power,
+            power_bound=max(power, power_bound),
             evicted=tuple(sorted(self.evicted)),
         )
 
     def _refusal(self, app: App) -> Refusal:
-        return explain(self.planner, app, self.taken(app.key))
+        return explain(self.planner, app, self.left_without(app.key))
 
 
 def _by_key(run: Running) -> AppKey:

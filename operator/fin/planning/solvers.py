@@ -8,11 +8,9 @@ from fin.planning.baselines import plan_on_one_node
 from fin.planning.check import check
 from fin.planning.load_blind import plan_load_blind
 from fin.planning.options import Options
-from fin.planning.placing import Variants, unrestricted
 from fin.planning.plan import Plan, Running
 from fin.planning.problem import App, AppKey, Problem
 from fin.planning.published import PUBLISHED
-from fin.planning.sequential import plan_in_order
 
 Solver = Callable[[Problem, Sequence[Running], Options], Plan]
 
@@ -21,19 +19,11 @@ class BrokenPlanError(RuntimeError):
     """A solver returned a plan that breaks a constraint: a defect of the solver."""
 
 
-def _in_order(name: str, variants: Variants) -> Solver:
-    return partial(_plan_in_order, name=name, variants=variants)
+def _fin(problem: Problem, running: Sequence[Running], options: Options) -> Plan:
+    """FIN, all applications together; HiGHS is imported only here."""
+    from fin.planning.joint.plan import plan_jointly
 
-
-def _plan_in_order(
-    problem: Problem,
-    running: Sequence[Running],
-    options: Options,
-    *,
-    name: str,
-    variants: Variants,
-) -> Plan:
-    return plan_in_order(problem, running, options, variants, name)
+    return plan_jointly(problem, running, options)
 
 
 def _optimal(problem: Problem, running: Sequence[Running], options: Options) -> Plan:
@@ -44,7 +34,7 @@ def _optimal(problem: Problem, running: Sequence[Running], options: Options) -> 
 
 
 SOLVERS: Mapping[str, Solver] = {
-    "fin": _in_order("fin", unrestricted),
+    "fin": _fin,
     "optimal": _optimal,
     **{
         name: partial(plan_on_one_node, name=name)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fin.planning.evaluation import footprint
+from fin.planning.evaluation import usage
 from fin.planning.placing import Planner
 from fin.planning.plan import AppPlan, Footprint, Running
 from fin.planning.problem import App, AppKey
+from fin.planning.system import System
 
 PASSES = 3
 """Times that every application is looked at; a pass without a move ends it."""
@@ -57,14 +58,14 @@ class Improver:
         moving = sorted(
             (self._app(key) for key, plan in plans.items() if not self._held(plan)), key=_by_rank
         )
-        taken = self._beside(plans, {app.key for app in moving})
+        left = self._beside(plans, {app.key for app in moving})
         regretted = sorted(moving, key=lambda app: (-self._regret(plans[app.key]), app.key))
         dearest = sorted(moving, key=lambda app: (-self._least_power(app, plans), app.key))
         firsts = regretted[: min(FIRSTS, TRIALS // max(len(moving), 1))]
         orders = [moving, dearest, *(_first(app, moving) for app in firsts)]
         best, most = dict(plans), 0.0
         for order in orders:
-            anew = self._anew(plans, order, taken)
+            anew = self._anew(plans, order, left)
             changed = [key for key in anew if anew[key] != plans[key]]
             saved = sum(self._power(plans[key]) - self._power(anew[key]) for key in changed)
             if saved > max(most, sum(self._least_saving(plans[key]) for key in changed)):
@@ -72,20 +73,19 @@ class Improver:
         plans.update(best)
 
     def _anew(
-        self, plans: Mapping[AppKey, AppPlan], order: Sequence[App], beside: Sequence[Footprint]
+        self, plans: Mapping[AppKey, AppPlan], order: Sequence[App], left: System
     ) -> dict[AppKey, AppPlan]:
         """Place ``order`` one by one; nothing where one of them finds no way."""
-        taken = list(beside)
         anew: dict[AppKey, AppPlan] = {}
         for app in order:
-            found, now = self.planner.find(app, taken), plans[app.key]
+            found, now = self.planner.find(app, left), plans[app.key]
             if found is None:
                 return {}
             stays = found.placement == now.placement or not self._saves(now, found)
-            if stays and self.planner.fits(now, taken):
+            if stays and self.planner.fits(now, left):
                 found = now
             anew[app.key] = found
-            taken.append(footprint(self.planner.problem, found))
+            left = left.less(usage([self.planner.footprint(found)]))
         return anew
 
     def _regret(self, now: AppPlan) -> float:
@@ -95,10 +95,10 @@ class Improver:
     def _least_power(self, app: App, plans: Mapping[AppKey, AppPlan]) -> float:
         return app.rate * self.planner.bound(app, plans[app.key])
 
-    def _beside(self, plans: Mapping[AppKey, AppPlan], without: set[AppKey]) -> list[Footprint]:
-        problem = self.planner.problem
-        placed = (footprint(problem, plan) for key, plan in plans.items() if key not in without)
-        return [*self.others, *placed]
+    def _beside(self, plans: Mapping[AppKey, AppPlan], without: set[AppKey]) -> System:
+        """What is left beside all but some applications."""
+        placed = (self.planner.footprint(plan) for key, plan in plans.items() if key not in without)
+        return self.planner.left([*self.others, *placed])
 
     def _saves(self, now: AppPlan, found: AppPlan) -> bool:
         return self._power(now) - self._power(found) > self._least_saving(now)

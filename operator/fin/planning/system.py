@@ -195,20 +195,20 @@ class System:
         """Bit/s of load that one link itself still takes."""
         return float(self.link_load[tail, self.column(tail, head)])
 
-    def less(self, used: Usage) -> "System":
-        """What is left when ``used`` is taken away."""
+    def less(self, used: Usage, sign: int = 1) -> "System":
+        """What is left when ``used`` is taken away; with ``sign`` -1, when it is given back."""
         link_load = self.link_load.copy()
         for (tail, head), load in used.traffic.items():
             if self.graph.has_edge(tail, head):
                 at = self.index[tail], self.index[head]
-                link_load[at[0], self.column(*at)] -= load
+                link_load[at[0], self.column(*at)] -= sign * load
         return System(
             self.layout,
-            self.unreserved - self._of_nodes(used.millicores),
-            self.memory - self._of_nodes(used.memory),
-            self.pods - self._of_nodes(used.segments),
-            self.egress - self._of_nodes(used.egress),
-            self.ingress - self._of_nodes(used.ingress),
+            self.unreserved - sign * self._of_nodes(used.millicores),
+            self.memory - sign * self._of_nodes(used.memory),
+            self.pods - sign * self._of_nodes(used.segments),
+            self.egress - sign * self._of_nodes(used.egress),
+            self.ingress - sign * self._of_nodes(used.ingress),
             link_load,
         )
 

@@ -1,0 +1,149 @@
+"""Several applications planned together: against every plan there is, and the whole MILP."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from random import Random
+
+import pytest
+
+from fin.planning.check import check
+from fin.planning.evaluation import evaluate, footprint
+from fin.planning.milp_reserve import Impossible, reserve_together
+from fin.planning.milp_solver import Deadline
+from fin.planning.options import Options
+from fin.planning.placing import unrestricted
+from fin.planning.plan import Placement, Plan, Running, gap
+from fin.planning.problem import AppKey, Problem
+from fin.planning.sequential import plan_in_order
+from fin.planning.solvers import make_plan
+from tests.helpers.exhaustive import placements
+from tests.helpers.instances import random_problem
+
+MOST = 20_000
+"""Combinations of placements that a test looks at; larger systems are passed over."""
+
+
+def power(problem: Problem, plan: Plan) -> float:
+    apps = problem.app
+    return sum(
+        apps[each.key].rate * evaluate(problem, apps[each.key], each.placement).energy
+        for each in plan.apps
+    )
+
+
+def small(seed: int) -> Problem:
+    """Three applications on a few nodes, on which they do not all fit where they would."""
+    return random_problem(
+        Random(seed), apps=(3, 3), nodes=(3, 4), blocks=(1, 2), millicores=(30, 50)
+    )
+
+
+def best_together(problem: Problem) -> float | None:
+    """Least power (W) that admits all, by all placements; None where there are too many or none."""
+    ways: list[list[tuple[float, AppKey, Placement]]] = []
+    combinations = 1
+    for app in problem.apps:
+        mine = [
+            (app.rate * evaluate(problem, app, placement).energy, app.key, placement)
+            for placement in placements(problem, app)
+        ]
+        combinations *= len(mine)
+        ways.append(sorted(mine, key=lambda way: way[0]))
+    if not 0 < combinations <= MOST:
+        return None
+    for chosen in sorted(product(*ways), key=lambda each: sum(way[0] for way in each)):
+        together: Mapping[AppKey, Placement] = {key: placement for _, key, placement in chosen}
+        found = reserve_together(problem, together, "highs", Deadline(None))
+        if not isinstance(found, Impossible):
+            return sum(way[0] for way in chosen)
+    return None
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 20))
+def test_three_applications_against_every_plan_there_is(seed: int) -> None:
+    for each in range(seed, seed + 20):
+        problem = small(each)
+        best = best_together(problem)
+        if best is None:
+            continue
+        plan = make_plan(problem)
+        if len(plan.apps) == 3:
+            assert plan.power_bound <= best * (1 + 1e-9)
+            assert best * (1 - 1e-9) <= power(problem, plan)
+            assert gap(power(problem, plan), plan.power_bound) < 0.01 or (
+                power(problem, plan) <= best * 1.01
+            )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_middling_systems_against_the_whole_programme(seed: int) -> None:
+    problem = random_problem(
+        Random(1000 + seed), apps=(4, 5), nodes=(4, 5), blocks=(2, 3), millicores=(60, 200)
+    )
+    plan, best = (
+        make_plan(problem),
+        make_plan(problem, options=Options(time_limit=30), solver="optimal"),
+    )
+    assert not check(problem, plan)
+    assert len(plan.apps) <= len(best.apps) or not best.admission_proven
+    if frozenset(plan.app) == frozenset(best.app) and best.admission_proven:
+        assert plan.power_bound <= power(problem, best) * (1 + 1e-9)
+        assert power(problem, plan) >= best.power_bound * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_together_is_no_worse_than_one_after_another(seed: int) -> None:
+    problem = random_problem(
+        Random(2000 + seed), apps=(5, 8), nodes=(4, 6), blocks=(2, 4), millicores=(100, 400)
+    )
+    together = make_plan(problem)
+    apart = plan_in_order(problem, (), Options(), unrestricted, "in order")
+    assert len(together.apps) >= len(apart.apps)
+    if frozenset(together.app) == frozenset(apart.app):
+        assert power(problem, together) <= power(problem, apart) * 1.001
+        assert together.power_bound >= apart.power_bound * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_input_is_irrelevant(seed: int) -> None:
+    problem = random_problem(
+        Random(3000 + seed), apps=(4, 6), nodes=(3, 4), blocks=(2, 3), millicores=(60, 200)
+    )
+    random = Random(seed)
+    shuffled = replace(
+        problem,
+        nodes=tuple(random.sample(problem.nodes, len(problem.nodes))),
+        links=tuple(random.sample(problem.links, len(problem.links))),
+        apps=tuple(random.sample(problem.apps, len(problem.apps))),
+    )
+    assert make_plan(shuffled) == make_plan(problem)
+    assert make_plan(problem) == make_plan(problem)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_runs_moves_only_where_that_saves_enough(seed: int) -> None:
+    problem = random_problem(
+        Random(4000 + seed), apps=(4, 6), nodes=(4, 5), blocks=(2, 3), millicores=(100, 300)
+    )
+    first = make_plan(problem)
+    runs = [
+        Running(each.key, problem.app[each.key].priority, footprint(problem, each), each)
+        for each in first.apps
+    ]
+    again = make_plan(problem, runs)
+    assert again.app.keys() >= first.app.keys()
+    moved = [
+        key
+        for key, plan in first.app.items()
+        if (plan.placement, plan.millicores)
+        != (again.app[key].placement, again.app[key].millicores)
+    ]
+    if frozenset(again.app) == frozenset(first.app):
+        apps = problem.app
+        before = sum(
+            apps[key].rate * evaluate(problem, apps[key], first.app[key].placement).energy
+            for key in moved
+        )
+        saved = power(problem, first) - power(problem, again)
+        assert saved > 0.05 * before or not moved
