@@ -17,7 +17,7 @@ from fin.planning.plan import Placement, Plan, Running, gap
 from fin.planning.problem import AppKey, Problem
 from fin.planning.sequential import plan_in_order
 from fin.planning.solvers import make_plan
-from tests.helpers.exhaustive import placements
+from tests.helpers.exhaustive import joint_optimum, placements
 from tests.helpers.instances import random_problem
 
 MOST = 20_000
@@ -90,6 +90,22 @@ def test_middling_systems_against_the_whole_programme(seed: int) -> None:
     if frozenset(plan.app) == frozenset(best.app) and best.admission_proven:
         assert plan.power_bound <= power(problem, best) * (1 + 1e-9)
         assert power(problem, plan) >= best.power_bound * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 20))
+def test_admission_is_proven_only_where_no_plan_admits_more(seed: int) -> None:
+    proven = []
+    for each in range(seed, seed + 20):
+        problem = random_problem(
+            Random(each), apps=(2, 2), nodes=(2, 3), blocks=(1, 3), millicores=(40, 60)
+        )
+        plan = make_plan(problem)
+        proven.append(plan.admission_proven)
+        if plan.admission_proven:
+            assert len(plan.apps) == len(joint_optimum(problem).admitted)
+        else:
+            assert plan.refusals
+    assert any(proven)
 
 
 @pytest.mark.parametrize("seed", range(6))

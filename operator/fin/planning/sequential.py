@@ -4,12 +4,13 @@ The result depends on the order (priority, then what runs, then age and name) an
 no more than that. ``joint`` begins with such an admission, and improves it.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fin.planning.evaluation import usage
 from fin.planning.options import MANY, Options
-from fin.planning.placing import Planner, Variants, footprint_fits
+from fin.planning.placing import Planner, Variants, footprint_fits, unrestricted
 from fin.planning.plan import AppPlan, Footprint, Plan, Refusal, Running
 from fin.planning.problem import App, AppKey, Problem
 from fin.planning.reasons import explain
@@ -219,7 +220,15 @@ class Admission:
             apps=tuple(plans),
             refusals=tuple(refusals),
             power_bound=max(power, power_bound),
+            admission_proven=self._proven(refusals),
             evicted=tuple(sorted(self.evicted)),
+        )
+
+    def _proven(self, refusals: Iterable[Refusal]) -> bool:
+        """Whether no plan admits more: what is refused has no deployment even alone."""
+        planner, apps = self.planner, self.planner.problem.app
+        return planner.variants is unrestricted and all(
+            planner.alone(apps[refusal.key]).bound == math.inf for refusal in refusals
         )
 
     def _refusal(self, app: App) -> Refusal:

@@ -5,6 +5,7 @@ column closes. All ways whose Lagrangian cost is within a threshold are listed, 
 costed with its best reservations; what is not listed costs more than the threshold.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -41,15 +42,26 @@ class Listing:
     others: Floats
 
 
-def list_ways(pricer: Pricer, prices: Floats, price: Price, worth: Floats, slack: float) -> Listing:
+def list_ways(
+    pricer: Pricer,
+    prices: Floats,
+    price: Price,
+    worth: Floats,
+    slack: float,
+    in_time: Callable[[], bool] = lambda: True,
+) -> Listing:
     """List the ways of every class that cost at most its ``worth`` (classes,) and ``slack``, watts.
 
-    Where there are too many, less slack has to do; where there are too many with none, the
-    class lists none, and its bound is that of its price of time.
+    Where there are too many, less slack has to do; where there are too many with none, or
+    time is up, the class lists none, and its bound is that of its price of time.
     """
     columns: list[tuple[Column, ...]] = []
     least, others = np.zeros(len(worth)), np.zeros(len(worth))
     for owner in range(len(worth)):
+        if not in_time():
+            least[owner:] = others[owner:] = loose_bounds(pricer, prices, price)[owner:]
+            columns += [()] * (len(worth) - owner)
+            break
         around = _Around(pricer, prices, owner, float(price.time[owner]))
         ways, others[owner] = _listed(around, float(worth[owner]), slack)
         if ways is None:

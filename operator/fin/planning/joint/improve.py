@@ -108,21 +108,26 @@ class Improvement:
         return left is None or left > 0
 
     def _prove(self, bound: float) -> None:
-        self.bound = max(self.bound, bound)
+        if np.isfinite(bound):
+            self.bound = max(self.bound, bound)
 
     # Choosing -------------------------------------------------------------------------
 
     def _choose(self, ways: Iterable[Candidate], spare: int = 1) -> Choice:
-        """Choose among some candidates and what there is; keep it where it is better."""
+        """Choose among some candidates and what there is; keep it where it is better.
+
+        Without ``spare`` this is for the bound of the power: moves cost nothing then.
+        """
         candidates = {each.way.number: each for each in ways}
         offered = [
-            replace(each, watts=each.way.power + self.penalty[each.way.owner])
+            replace(each, watts=each.way.power + spare * self.penalty[each.way.owner])
             for _, each in sorted(candidates.items())
         ]
         for start in self.starts:
             column = start.column
             if column is not start.running:
-                offered.append(Candidate(column.way, start.watts, shares=column.shares))
+                watts = start.watts if spare else column.way.power
+                offered.append(Candidate(column.way, watts, shares=column.shares))
             if start.running is not None:
                 running, power = start.running, start.running.way.power
                 offered.append(Candidate(running.way, power, shares=running.shares, runs=True))
@@ -162,7 +167,7 @@ class Improvement:
         for _ in range(EXACT_ROUNDS):
             solution = generation.master.solve()
             price = generation.pricer.price(solution.prices)
-            listing = list_ways(generation.pricer, solution.prices, price, solution.worth, 0.0)
+            listing = self._listing(solution, price, slack=0.0)
             bound = self._bound_of(listing, solution)
             if best is None or bound > best[0]:
                 best = (bound, solution, price)
@@ -177,6 +182,10 @@ class Improvement:
         if self._wide() and self.power - self.bound <= CLOSABLE * self.power:
             self._close(*best)
 
+    def _listing(self, solution: MasterSolution, price: Price, slack: float) -> Listing:
+        pricer = self.generation.pricer
+        return list_ways(pricer, solution.prices, price, solution.worth, slack, self._in_time)
+
     def _bound_of(self, listing: Listing, solution: MasterSolution) -> float:
         return float(self.classes.count @ listing.least) - float(solution.prices.sum())
 
@@ -187,7 +196,7 @@ class Improvement:
         costs more than the least of its class.
         """
         slack = self.power - bound
-        listing = list_ways(self.generation.pricer, solution.prices, price, solution.worth, slack)
+        listing = self._listing(solution, price, slack)
         listed = column_candidates([c for mine in listing.columns for c in mine])
         known = column_candidates(self.generation.master.columns)
         kept = undominated(self.network, self.classes, (each.way for each in listed.values()))

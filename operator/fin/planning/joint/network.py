@@ -79,13 +79,16 @@ class Network:
 
     @cached_property
     def room(self) -> Floats:
-        """What is left of each row, as a share of its limit; 1 where there is no limit."""
+        """What is left of each row, as a share of its limit; 1 where there is no limit.
+
+        Nothing where what runs takes more than there is by now.
+        """
         left = self._rows(self.left, self.left.unreserved * self.whole.layout.flops_per_millicore)
         shares = np.ones(len(left))
         bounded = np.isfinite(self.limits) & (self.limits > 0)
         shares[bounded] = left[bounded] / self.limits[bounded]
         shares[self.limits <= 0] = 0.0
-        return shares
+        return np.maximum(shares, 0.0)
 
     def _rows(self, system: System, speed: Floats) -> Floats:
         links = system.link_load[self._edges]
