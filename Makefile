@@ -12,7 +12,7 @@ LOCK := $(LOCK_FILE) pyproject.toml
 NETWORKS := examples/networks
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
+.PHONY: help install demo test soak lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ demo: install ## Show it all on a real control plane on this machine
 
 test: lint ## Run every check and every test (PYTEST_ARGS passes arguments to pytest)
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+soak: install ## Look for what the tests miss in thousands of random systems; takes long
+	$(BIN)/pytest $(PYTEST_ARGS) tests/planning/soak_joint.py
 
 lint: install ## Check style, types, import rules and dependencies
 	$(BIN)/ruff check

@@ -30,8 +30,9 @@ LISTED = 300
 POOL = 120
 """Ways that a plan is chosen from, besides those of the master's mix: those of least price."""
 
-CLOSABLE = 0.01
-"""Gap up to which it is worth to list all ways that could close it."""
+CLOSABLE, SMALL = 0.01, 8
+"""Gap up to which it is worth to list all ways that could close it, where there are more
+than so many classes."""
 
 FEW = 60
 """Classes up to which ways are priced exactly."""
@@ -179,7 +180,8 @@ class Improvement:
         assert best is not None
         if self._wide():
             self._choose(self._pool(solution))
-        if self._wide() and self.power - self.bound <= CLOSABLE * self.power:
+        closable = self.power - self.bound <= CLOSABLE * self.power
+        if self._wide() and (closable or len(self.classes) <= SMALL):
             self._close(*best)
 
     def _listing(self, solution: MasterSolution, price: Price, slack: float) -> Listing:
