@@ -39,6 +39,14 @@ def small(seed: int) -> Problem:
     )
 
 
+def running(problem: Problem, plan: Plan) -> list[Running]:
+    """All of a plan, as it runs."""
+    return [
+        Running(each.key, problem.app[each.key].priority, footprint(problem, each), each)
+        for each in plan.apps
+    ]
+
+
 def best_together(problem: Problem) -> float | None:
     """Least power (W) that admits all, by all placements; None where there are too many or none."""
     ways: list[list[tuple[float, AppKey, Placement]]] = []
@@ -143,11 +151,7 @@ def test_what_runs_moves_only_where_that_saves_enough(seed: int) -> None:
         Random(4000 + seed), apps=(4, 6), nodes=(4, 5), blocks=(2, 3), millicores=(100, 300)
     )
     first = make_plan(problem)
-    runs = [
-        Running(each.key, problem.app[each.key].priority, footprint(problem, each), each)
-        for each in first.apps
-    ]
-    again = make_plan(problem, runs)
+    again = make_plan(problem, running(problem, first))
     assert again.app.keys() >= first.app.keys()
     moved = [
         key
@@ -163,3 +167,28 @@ def test_what_runs_moves_only_where_that_saves_enough(seed: int) -> None:
         )
         saved = power(problem, first) - power(problem, again)
         assert saved > 0.05 * before or not moved
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 10))
+def test_what_runs_may_be_cut_at_another_exit_than_is_asked_for_now(seed: int) -> None:
+    changed = 0
+    for each in range(5000 + seed, 5010 + seed):
+        problem = random_problem(
+            Random(each), apps=(3, 5), nodes=(3, 4), blocks=(2, 4), millicores=(40, 120)
+        )
+        demanding = replace(
+            problem,
+            apps=tuple(replace(app, min_accuracy=app.model.best_accuracy) for app in problem.apps),
+        )
+        first = make_plan(demanding)
+        modest = replace(
+            problem, apps=tuple(replace(app, min_accuracy=0.0) for app in problem.apps)
+        )
+        plan = make_plan(modest, running(demanding, first))
+        assert not check(modest, plan, running(demanding, first))
+        assert plan.app.keys() >= first.app.keys()
+        changed += any(
+            len(plan.app[key].placement.nodes) != len(first.app[key].placement.nodes)
+            for key in first.app
+        )
+    assert changed

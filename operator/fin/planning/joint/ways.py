@@ -9,7 +9,7 @@ import numpy as np
 
 from fin.planning.graph import FITS, IN_TIME
 from fin.planning.joint.backward import Hop
-from fin.planning.joint.kinds import Classes
+from fin.planning.joint.kinds import Classes, Kind
 from fin.planning.joint.network import EGRESS, INGRESS, MEMORY, PODS, Network
 from fin.planning.plan import Placement
 from fin.planning.system import Floats, Ints
@@ -78,6 +78,7 @@ class Ways:
         self.network, self.classes = network, classes
         self.found: list[Way] = []
         self._known: dict[tuple[int, Walk], Way | None] = {}
+        self._longer: dict[tuple[int, int], Kind] = {}
 
     def way(self, owner: int, walk: Iterable[tuple[Hop, int]]) -> Way | None:
         """Measure a walk of a class; None where it can't serve the class even alone."""
@@ -112,9 +113,19 @@ class Ways:
             nodes += [name] * (last + 1 - len(nodes))
         return Placement(tuple(nodes), tuple(routes))
 
+    def _kind(self, owner: int, blocks: int) -> Kind:
+        """The kind of a class, cut after so many blocks: what runs may be cut at a later exit."""
+        kind = self.classes.kinds[self.classes.kind[owner]]
+        if kind.blocks == blocks:
+            return kind
+        key = (self.classes.kind[owner], blocks)
+        if key not in self._longer:
+            self._longer[key] = Kind(kind.app, blocks, self.network)
+        return self._longer[key]
+
     def _measure(self, owner: int, walk: Walk) -> Way | None:
         network = self.network
-        kind = self.classes.kinds[self.classes.kind[owner]]
+        kind = self._kind(owner, blocks=walk[-1][1] + 1)
         system, size = network.whole, network.size
         first_of, _ = kind.runs
         starts = np.searchsorted(first_of, np.arange(kind.blocks))
