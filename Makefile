@@ -88,6 +88,8 @@ lock: install ## Bring the lock files up to pyproject.toml
 		--output-file requirements-operator.lock
 	$(LOCK) --extra segment --constraint requirements.lock \
 		--output-file requirements-segment.lock
+	$(LOCK) --extra profile --constraint requirements.lock \
+		--output-file requirements-profile.lock
 	$(LOCK_FILE) $(NETWORKS)/requirements.in --python-version 3.11 --output-file $(NETWORKS)/requirements.lock
 
 clean: ## Remove everything that the other commands made here

@@ -80,7 +80,7 @@ def test_memory_is_that_of_weights_and_of_what_is_computed() -> None:
     small = memory.peak(model, np.zeros((1, side), np.float32))
     assert weights <= small < 5 * weights
     large = memory.peak(model, np.zeros((8 * side, side), np.float32))
-    assert large - small > 4 * 8 * side * side  # the output alone
+    assert large - weights > 4 * 8 * side * side  # the output alone
 
 
 def test_a_model_that_runs_at_one_sample_at_a_time_is_profiled(saved: Save) -> None:

@@ -9,7 +9,7 @@ from fin.planning.joint.kinds import Kind
 from fin.planning.joint.network import COMPUTE, MEMORY, PODS, Network
 from fin.planning.system import Floats, Ints
 
-LARGEST = 300_000
+LARGEST = 60_000
 """Elements of the largest array that a pass over some ways may make."""
 
 
