@@ -16,11 +16,12 @@ import pulp
 
 from benchmarks.instances import SIZES, Size, instance
 from fin.planning.check import check
+from fin.planning.deadline import Deadline
 from fin.planning.evaluation import evaluate
 from fin.planning.fin import solve
 from fin.planning.milp_choices import Choices
 from fin.planning.milp_model import Formulation
-from fin.planning.milp_solver import Backend, Deadline, Status, default_backend, minimise
+from fin.planning.milp_solver import Backend, Status, default_backend, minimise
 from fin.planning.options import Options
 from fin.planning.plan import Plan, gap
 from fin.planning.problem import Problem

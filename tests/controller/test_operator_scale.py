@@ -56,7 +56,8 @@ def test_fifty_apps_applied_at_once(
 
     until(lambda: made() == planned, "exactly the planned segments")
     assert operator.metric("fin_rounds_total", result="failed") == 0
-    assert operator.metric("process_resident_memory_bytes") < 150 * 2**20
+    # HiGHS alone takes 8 MiB; the chart's limit is well above.
+    assert operator.metric("process_resident_memory_bytes") < 170 * 2**20
     # All go with their namespace.
     for name in names:
         scene.api.delete(kinds.APP, scene.namespace, name)

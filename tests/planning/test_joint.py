@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from fin.planning.check import check
+from fin.planning.deadline import Deadline
 from fin.planning.evaluation import evaluate, footprint
 from fin.planning.milp_reserve import Impossible, reserve_together
-from fin.planning.milp_solver import Deadline
 from fin.planning.options import Options
 from fin.planning.placing import unrestricted
 from fin.planning.plan import Placement, Plan, Running, gap

@@ -6,7 +6,8 @@ from random import Random
 import pulp
 import pytest
 
-from fin.planning.milp_solver import Backend, Deadline, minimise
+from fin.planning.deadline import Deadline
+from fin.planning.milp_solver import Backend, minimise
 
 BACKENDS: tuple[Backend, ...] = ("highs", "cbc")
 NO_LIMIT = Deadline(None)

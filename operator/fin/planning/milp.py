@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from fin.planning.deadline import Deadline
 from fin.planning.evaluation import evaluate, footprint
 from fin.planning.milp_choices import Choices
 from fin.planning.milp_model import Formulation
 from fin.planning.milp_reserve import Impossible, reserve_together
 from fin.planning.milp_search import Answer, settle
-from fin.planning.milp_solver import Backend, Deadline, default_backend
+from fin.planning.milp_solver import Backend, default_backend
 from fin.planning.options import Options
 from fin.planning.placing import Planner
 from fin.planning.plan import AppPlan, Plan, Reason, Refusal, Running

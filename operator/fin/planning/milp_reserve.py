@@ -13,8 +13,9 @@ import networkx as nx
 import pulp
 
 from fin.planning.check import check
+from fin.planning.deadline import Deadline
 from fin.planning.evaluation import evaluate
-from fin.planning.milp_solver import Backend, Deadline, minimise
+from fin.planning.milp_solver import Backend, minimise
 from fin.planning.plan import AppPlan, Placement, Plan
 from fin.planning.problem import MIN_MILLICORES, AppKey, Problem
 from fin.planning.reserve import reserve

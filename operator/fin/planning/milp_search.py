@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pulp
 
+from fin.planning.deadline import Deadline
 from fin.planning.evaluation import LinkKey
 from fin.planning.milp_model import Formulation
 from fin.planning.milp_reserve import Impossible, reserve_together
-from fin.planning.milp_solver import ABSOLUTE_GAP, Backend, Deadline, minimise
+from fin.planning.milp_solver import ABSOLUTE_GAP, Backend, minimise
 from fin.planning.plan import AppPlan, Placement
 from fin.planning.problem import AppKey
 

@@ -3,13 +3,14 @@
 import math
 import re
 import tempfile
-import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import pulp
+
+from fin.planning.deadline import Deadline
 
 Backend = Literal["highs", "cbc"]
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
@@ -31,22 +32,6 @@ class Outcome:
 
     status: Status
     bound: float
-
-
-class Deadline:
-    """The time that all solves of one planning run may take together; None: no limit."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    def left(self) -> float | None:
-        """Seconds left, at least 0; None where there is no limit."""
-        return None if self._end is None else max(self._end - time.monotonic(), 0.0)
-
-    def share(self, part: float) -> "Deadline":
-        """A deadline after ``part`` of the time that is left."""
-        left = self.left()
-        return Deadline(None if left is None else part * left)
 
 
 def default_backend() -> Backend:

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from fin.planning.check import check
+from fin.planning.deadline import Deadline
 from fin.planning.joint.choice import ROUNDING, Candidate
 from fin.planning.joint.generation import Generation
 from fin.planning.joint.kinds import Classes, classify
 from fin.planning.joint.master import MasterError
 from fin.planning.joint.network import Network
 from fin.planning.joint.ways import Column, Way
-from fin.planning.milp_solver import Deadline
 from fin.planning.placing import Planner
 from fin.planning.plan import AppPlan, Plan
 from fin.planning.problem import MIN_MILLICORES, App, AppKey

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from fin.planning.deadline import Deadline
 from fin.planning.joint.admit import admit_more
 from fin.planning.joint.deployments import Deployments
 from fin.planning.joint.generation import Generation
 from fin.planning.joint.improve import Improvement, Start
 from fin.planning.joint.master import MasterError
-from fin.planning.milp_solver import Deadline
 from fin.planning.options import Options
 from fin.planning.placing import Planner, unrestricted
 from fin.planning.plan import Plan, Running, gap
