@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from fin.cli import parameters
+from fin.cli.needs import extra
 from fin.cli.parameters import address, duration, number, positive_duration
-
-_OF_THE_EXTRA = ("kopf", "kubernetes", "prometheus_client", "tenacity")
 
 
 class LogFormat(StrEnum):
@@ -101,20 +100,9 @@ def run(
 
     It uses the cluster of KUBECONFIG or, in a pod, the pod's own credentials.
     """
-    try:
+    with extra("operator", "fin run"):
         from fin.controller.run import run as operate
         from fin.controller.settings import OperatorSettings
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _OF_THE_EXTRA:
-            raise
-        typer.secho(
-            f"error: `fin run` needs {missing}, which is not installed: "
-            "pip install 'fin-operator[operator]'",
-            fg="red",
-            err=True,
-        )
-        raise typer.Exit(1) from None
     settings = OperatorSettings(
         gamma=gamma,
         tolerance=tolerance,

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fin.cli.needs import extra
 from fin.cli.parameters import address
-
-_OF_THE_EXTRA = ("aiohttp", "google", "grpc", "onnxruntime", "prometheus_client", "tritonclient")
 
 
 def segment(
@@ -43,19 +42,8 @@ def segment(
 
     Clients speak the Open Inference Protocol, version 2, over HTTP or gRPC.
     """
-    try:
+    with extra("segment", "fin segment"):
         from fin.segment.server import run
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _OF_THE_EXTRA:
-            raise
-        typer.secho(
-            f"error: `fin segment` needs {missing}, which is not installed: "
-            "pip install 'fin-operator[segment]'",
-            fg="red",
-            err=True,
-        )
-        raise typer.Exit(1) from None
     raise typer.Exit(run(config, _split(http_address), _split(grpc_address)))
 
 

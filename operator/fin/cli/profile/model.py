@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fin.cli.needs import extra
 from fin.cli.parameters import number
 
 
@@ -80,9 +81,7 @@ def model(
 
     Exit status: 0, or 2 for bad input or an accuracy out of reach.
     """
-    from fin.cli.profile.needs import extra
-
-    with extra("fin profile model"):
+    with extra("profile", "fin profile model"):
         from fin.cli.profile import modelling
 
     raise typer.Exit(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fin.cli.needs import extra
 from fin.cli.parameters import positive_duration, quantity
 
 
@@ -82,9 +83,7 @@ def node(
     Uses the runtime that segments use. Prints what it found to standard error, and to standard
     output what labels the node. Nothing else should run meanwhile.
     """
-    from fin.cli.profile.needs import extra
-
-    with extra("fin profile node"):
+    with extra("profile", "fin profile node"):
         from fin.cli.profile import labelling
 
     raise typer.Exit(
