@@ -156,9 +156,9 @@ def instance(size: Size, seed: int) -> Problem:
     """
     random = Random(seed)
     tiers = ("mobile", "edge", "edge", "cloud", "mobile")
-    nodes = tuple(_node(random, index, tiers[index % 5]) for index in range(size.nodes))
+    nodes = tuple(make_node(random, index, tiers[index % 5]) for index in range(size.nodes))
     links = tuple(
-        _link(random, tail, head, size.network)
+        make_link(random, tail, head, size.network)
         for tail in nodes
         for head in nodes
         if tail is not head
@@ -183,7 +183,8 @@ def instance(size: Size, seed: int) -> Problem:
     return replace(problem, apps=(replace(app, latency=(fastest + cheapest) / 2),))
 
 
-def _node(random: Random, index: int, tier: str) -> Node:
+def make_node(random: Random, index: int, tier: str) -> Node:
+    """Draw a node of a tier."""
     gflops, watts = random.choice(DEVICES[tier])
     share, clock = random.uniform(*PEAK_SHARE[tier]), random.uniform(0.4, 1.0)
     millicores = random.choice((2000, 4000, 8000))
@@ -198,7 +199,8 @@ def _node(random: Random, index: int, tier: str) -> Node:
     )
 
 
-def _link(random: Random, tail: Node, head: Node, better: float) -> Link:
+def make_link(random: Random, tail: Node, head: Node, better: float = 1.0) -> Link:
+    """Draw a link, so many times better than those of the tables."""
     first, second = sorted((tail.tier, head.tier))
     megabits, milliseconds, nanojoules = LINKS[first, second]
     return Link(

@@ -13,7 +13,7 @@ from fin.planning.joint.exact import list_ways, loose_bounds
 from fin.planning.joint.kinds import classify
 from fin.planning.joint.network import Network
 from fin.planning.joint.pricing import Pricer
-from fin.planning.joint.ways import Column, Ways, reserve_at
+from fin.planning.joint.ways import Column, Way, Ways, reserve_at
 from fin.planning.problem import Problem
 from fin.planning.system import Floats, empty_system
 from tests.helpers.exhaustive import placements
@@ -61,10 +61,27 @@ def check_pricing(problem: Problem, random: Random) -> None:
     assert listing.least[0] <= least * (1 + 1e-9)
     if listing.others[0] > least:
         assert listing.least[0] == pytest.approx(least, rel=1e-6)
-    listed = {column.way.number for column in listing.columns[0]}
+    listed: dict[object, list[Way]] = {}
+    for column in listing.columns[0]:
+        listed.setdefault(_runs(column.way), []).append(column.way)
     near = listing.others[0] * (1 - 1e-6)
     for way, cost in zip(found, costs, strict=True):
-        assert way.number in listed or cost >= near
+        assert cost >= near or any(
+            _no_worse(each, way, prices) for each in listed.get(_runs(way), ())
+        )
+
+
+def _runs(way: Way) -> tuple[tuple[int, int], ...]:
+    return tuple((route[-1], last) for route, last in way.walk)
+
+
+def _no_worse(first: Way, second: Way, prices: Floats) -> bool:
+    """Whether a way can take the place of one with the same runs and other routes."""
+    taken, need = np.zeros(len(prices)), np.zeros(len(prices))
+    taken[first.rows], need[second.rows] = first.amounts, second.amounts
+    slower = (first.seconds > second.seconds * (1 + 1e-9)).any()
+    scarce = (taken > need * (1 + 1e-9)) & (prices > 0)
+    return first.power <= second.power * (1 + 1e-9) and not slower and not scarce.any()
 
 
 def test_reservations_are_the_least_at_any_prices() -> None:

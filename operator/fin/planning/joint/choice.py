@@ -15,7 +15,7 @@ from fin.planning.joint.kinds import Classes
 from fin.planning.joint.master import quiet_highs
 from fin.planning.joint.network import Network
 from fin.planning.joint.ways import Column, Way
-from fin.planning.system import Floats
+from fin.planning.system import Floats, Ints
 
 ROUNDS = 8
 """Times that ways are chosen anew because the tangents were not tight."""
@@ -66,6 +66,17 @@ class Choice:
     bound: float
 
 
+@dataclass(frozen=True, eq=False)
+class Within:
+    """Of each class how many applications are to choose for, (classes,), and the room for them.
+
+    ``room`` is a share of each limit, as `Network.room`.
+    """
+
+    count: Ints
+    room: Floats
+
+
 class Chooser:
     """The programme over some candidates.
 
@@ -73,6 +84,8 @@ class Chooser:
     ----------
     absent
         What it costs to leave out an application of a class, watts; the others must be served.
+    within
+        Some of the applications, and the room that the others leave; by default all.
     spare
         Millicores that each segment whose share is to be found leaves free beside it, so
         that whole millicores fit: 1 for a plan, 0 for a bound.
@@ -86,8 +99,10 @@ class Chooser:
         unit: float,
         spare: int,
         absent: Mapping[int, float] | None = None,
+        within: Within | None = None,
     ) -> None:
         self.network, self.classes, self.candidates = network, classes, tuple(candidates)
+        self.within = Within(classes.count, network.room) if within is None else within
         self.unit, self.spare = unit, spare
         self.highs = quiet_highs()
         nodes = NODES * min(1.0, (LARGE / max(len(candidates), 1)) ** 2)
@@ -95,8 +110,10 @@ class Chooser:
         self.shares: dict[int, list[int]] = {}
         self.times: dict[int, list[int]] = {}
         self._use: dict[int, list[tuple[int, float]]] = {}
-        count = classes.count
-        owners: dict[int, list[tuple[int, float]]] = {owner: [] for owner in range(len(classes))}
+        count, room = self.within.count, self.within.room
+        owners: dict[int, list[tuple[int, float]]] = {
+            owner: [] for owner in np.flatnonzero(count).tolist()
+        }
         for number, candidate in enumerate(self.candidates):
             owner = candidate.way.owner
             self._variable(candidate.watts / unit, float(count[owner]), whole=True)
@@ -109,9 +126,8 @@ class Chooser:
         for owner, terms in owners.items():
             self._row(terms, float(count[owner]), float(count[owner]))
         for limit, terms in sorted(self._use.items()):
-            room = float(network.room[limit])
-            if self._most(terms) > room:
-                self._row(terms, -highspy.kHighsInf, room)
+            if self._most(terms) > room[limit]:
+                self._row(terms, -highspy.kHighsInf, float(room[limit]))
 
     def choose(self, tolerance: float, time_limit: float | None) -> Choice:
         """Choose, within ``tolerance`` and as many seconds."""
@@ -170,7 +186,7 @@ class Chooser:
     def _trade(self, number: int, candidate: Candidate) -> None:
         """Variables of a way whose segments may take more or less, for each other."""
         way, infinity = candidate.way, highspy.kHighsInf
-        most = float(self.classes.count[way.owner])
+        most = float(self.within.count[way.owner])
         self.shares[number] = [self._variable(0.0, most) for _ in way.nodes]
         self.times[number] = [self._variable(0.0, most) for _ in way.nodes]
         for segment, share in enumerate(self.shares[number]):
@@ -205,7 +221,7 @@ class Chooser:
                 return math.inf
             owner = self.candidates[column].way.owner
             most[owner] = max(most.get(owner, 0.0), amount)
-        return sum(float(self.classes.count[owner]) * amount for owner, amount in most.items())
+        return sum(float(self.within.count[owner]) * amount for owner, amount in most.items())
 
     # Solving --------------------------------------------------------------------------
 
@@ -215,7 +231,7 @@ class Chooser:
         Whatever comes of it, the tangents that it needed stay.
         """
         highs, numbers = self.highs, np.arange(len(self.candidates), dtype=np.int32)
-        upper = np.array([float(self.classes.count[each.way.owner]) for each in self.candidates])
+        upper = np.array([float(self.within.count[each.way.owner]) for each in self.candidates])
         watts = np.array([each.watts / self.unit for each in self.candidates])
         continuous = np.full(len(numbers), highspy.HighsVarType.kContinuous)
         highs.changeColsBounds(len(numbers), numbers, counts, counts)

@@ -9,51 +9,34 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fin.planning.joint.choice import Candidate, Choice, Chooser, column_candidates
+from fin.planning.joint.choice import Candidate, Choice, Chooser, Within, column_candidates
+from fin.planning.joint.closing import Closed, close
 from fin.planning.joint.dominance import undominated
 from fin.planning.joint.exact import Listing, list_ways, loose_bounds
 from fin.planning.joint.generation import Generation
 from fin.planning.joint.kinds import Classes
 from fin.planning.joint.master import MasterSolution
-from fin.planning.joint.network import Network
-from fin.planning.joint.pricing import Price
+from fin.planning.joint.neighbours import Chosen, Neighbours
+from fin.planning.joint.network import EGRESS, Network
+from fin.planning.joint.rounding import Rounding
+from fin.planning.joint.starts import Start, offers
 from fin.planning.joint.ways import Column, Way, reserve_at
 from fin.planning.system import Floats
 
-EXACT_ROUNDS = 5
-"""Rounds of exact pricing at most."""
-
-LISTED = 300
+LISTED = 1_000
 """Ways that a choice is made of at most, where its bound is asked for."""
 
 POOL = 120
 """Ways that a plan is chosen from, besides those of the master's mix: those of least price."""
 
-CLOSABLE, SMALL = 0.01, 8
-"""Gap up to which it is worth to list all ways that could close it, where there are more
-than so many classes."""
+SMALL, FEW, SOME = 30, 60, 200
+"""Classes up to which all ways are listed that a better plan could consist of; up to which
+whole plans are chosen at once; and up to which a dive is worth its time."""
 
-FEW = 60
-"""Classes up to which ways are priced exactly."""
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """What one application has now.
-
-    ``column`` is its deployment in the plan to improve; ``running`` the one that runs, if
-    any: anything else costs ``penalty`` watts more.
-    """
-
-    column: Column
-    running: Column | None = None
-    penalty: float = 0.0
-
-    @property
-    def watts(self) -> float:
-        """What the deployment costs the objective: its power, and that it is not what runs."""
-        return self.column.way.power + (0.0 if self.column is self.running else self.penalty)
+NEAR = 0.1
+"""Slack within which ways are listed for neighbourhoods, in what an application needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +74,25 @@ class Improvement:
         generation.start(start.column for start in self.starts)
         generation.start(start.running for start in self.starts if start.running is not None)
         relaxation = generation.run(self.tolerance / 4, self._in_time)
-        prices, price = relaxation.prices, relaxation.price
-        values = loose_bounds(generation.pricer, prices, price)
-        self._prove(float(self.classes.count @ values) - float(prices.sum()))
-        self._choose(self._mixed(relaxation.master))
+        values = loose_bounds(generation.pricer, relaxation.prices, relaxation.price)
+        self._prove(float(self.classes.count @ values) - float(relaxation.prices.sum()))
         if self._wide():
-            self._choose(self._pool(relaxation.master))
-        if self._wide() and len(self.classes) <= FEW:
-            self._exactly()
+            self._closed(close(generation, self.tolerance / 4, self._in_time))
+        else:
+            self._choose(self._mixed(relaxation.master))
         return Improved(self.best, min(self.bound, self.power))
+
+    def _closed(self, closed: Closed) -> None:
+        """Find the plan, where the relaxed problem has been solved as well as can be."""
+        self._prove(closed.bound)
+        few = len(self.classes) <= FEW
+        self._choose(self._pool(closed.last) if few else self._mixed(closed.last))
+        if self._wide() and len(self.classes) <= SOME:
+            self._round(closed.last)
+        if self._wide() and len(self.classes) <= SMALL:
+            self._list_all(closed)
+        if self._wide():
+            self._neighbours(closed)
 
     def _wide(self) -> bool:
         return self.power - self.bound > self.tolerance * self.power and self._in_time()
@@ -114,10 +107,13 @@ class Improvement:
 
     # Choosing -------------------------------------------------------------------------
 
-    def _choose(self, ways: Iterable[Candidate], spare: int = 1) -> Choice:
+    def _choose(
+        self, ways: Iterable[Candidate], spare: int = 1, scarce: NDArray[np.bool_] | None = None
+    ) -> Choice:
         """Choose among some candidates and what there is; keep it where it is better.
 
-        Without ``spare`` this is for the bound of the power: moves cost nothing then.
+        Without ``spare`` this is for the bound of the power: moves cost nothing then, and of
+        links and interfaces only ``scarce`` ones count, as where routes were left out.
         """
         candidates = {each.way.number: each for each in ways}
         offered = [
@@ -132,14 +128,23 @@ class Improvement:
             if start.running is not None:
                 running, power = start.running, start.running.way.power
                 offered.append(Candidate(running.way, power, shares=running.shares, runs=True))
-        chooser = Chooser(self.network, self.classes, offered, self.unit, spare)
+        room = self.network.room.copy()
+        if scarce is not None:
+            traffic = np.arange(len(room)) >= EGRESS * self.network.size
+            room[traffic & ~scarce] = np.inf
+        within = Within(self.classes.count, room)
+        chooser = Chooser(self.network, self.classes, offered, self.unit, spare, within=within)
         choice = chooser.choose(self.tolerance, self.time_left())
         if choice.chosen is not None and spare:
             watts = sum(each.watts * count for each, count, _ in choice.chosen)
             if watts < self.watts * (1 - 1e-12):
-                self.best, self.watts = choice.chosen, watts
-                self.power = sum(each.way.power * count for each, count, _ in choice.chosen)
+                self._keep(choice.chosen)
         return choice
+
+    def _keep(self, chosen: tuple[tuple[Candidate, int, Floats], ...]) -> None:
+        self.best = chosen
+        self.watts = sum(each.watts * count for each, count, _ in chosen)
+        self.power = sum(each.way.power * count for each, count, _ in chosen)
 
     def _mixed(self, solution: MasterSolution) -> list[Candidate]:
         """The ways of which the master's solution is a mix."""
@@ -159,55 +164,71 @@ class Improvement:
         nearest = column_candidates([column for _, column in columns])
         return [*self._mixed(solution), *list(nearest.values())[:POOL]]
 
+    def _round(self, solution: MasterSolution) -> None:
+        """Dive from the relaxed mix to a plan."""
+        ways = Rounding(self.generation, solution).run()
+        self._choose(Candidate(way, way.power) for way in ways)
+
+    def _neighbours(self, closed: Closed) -> None:
+        """Choose anew for a few applications at a time."""
+        prices = closed.solution.prices
+        self._listing(closed, NEAR * self.unit, returning=False)
+        search = Neighbours(
+            self.network,
+            self.classes,
+            self._plan(),
+            offers(self.generation.ways.found, self.starts, prices),
+            closed.listing.least,
+            prices,
+            self.unit,
+        )
+        enough = self.bound * (1 + self.tolerance)
+        search.improve(enough, self.tolerance, self._in_time)
+        if search.watts < self.watts * (1 - 1e-12):
+            self._keep(tuple((each.candidate, 1, each.shares) for each in search.plan))
+
+    def _plan(self) -> list[Chosen]:
+        """The best plan so far, application by application."""
+        if self.best is not None:
+            return [
+                Chosen(candidate, shares)
+                for candidate, count, shares in self.best
+                for _ in range(count)
+            ]
+        return [Chosen(start.candidate, start.column.shares) for start in self.starts]
+
     # Without gap ----------------------------------------------------------------------
 
-    def _exactly(self) -> None:
-        """Close the relaxed problem without gap, and choose among all ways that matter."""
-        generation = self.generation
-        best: tuple[float, MasterSolution, Price] | None = None
-        for _ in range(EXACT_ROUNDS):
-            solution = generation.master.solve()
-            price = generation.pricer.price(solution.prices)
-            listing = self._listing(solution, price, slack=0.0)
-            bound = self._bound_of(listing, solution)
-            if best is None or bound > best[0]:
-                best = (bound, solution, price)
-            self._prove(bound)
-            cheaper = (column.way for mine in listing.columns for column in mine)
-            closed = solution.power - self.bound <= self.tolerance / 4 * solution.power
-            if closed or not self._wide() or not generation.offer(cheaper, solution):
-                break
-        assert best is not None
-        if self._wide():
-            self._choose(self._pool(solution))
-        closable = self.power - self.bound <= CLOSABLE * self.power
-        if self._wide() and (closable or len(self.classes) <= SMALL):
-            self._close(*best)
+    def _listing(self, closed: Closed, slack: float, *, returning: bool = True) -> Listing:
+        solution = closed.solution
+        return list_ways(
+            self.generation.pricer,
+            solution.prices,
+            closed.price,
+            solution.worth,
+            slack,
+            self._in_time,
+            returning=returning,
+        )
 
-    def _listing(self, solution: MasterSolution, price: Price, slack: float) -> Listing:
-        pricer = self.generation.pricer
-        return list_ways(pricer, solution.prices, price, solution.worth, slack, self._in_time)
-
-    def _bound_of(self, listing: Listing, solution: MasterSolution) -> float:
-        return float(self.classes.count @ listing.least) - float(solution.prices.sum())
-
-    def _close(self, bound: float, solution: MasterSolution, price: Price) -> None:
+    def _list_all(self, closed: Closed) -> None:
         """Choose among all ways that any better plan consists of.
 
         A plan with a way that is not listed costs more than the bound by what this way
         costs more than the least of its class.
         """
-        slack = self.power - bound
-        listing = self._listing(solution, price, slack)
+        slack = self.power - closed.bound
+        listing = self._listing(closed, slack)
         listed = column_candidates([c for mine in listing.columns for c in mine])
         known = column_candidates(self.generation.master.columns)
         kept = undominated(self.network, self.classes, (each.way for each in listed.values()))
-        ways, beyond = self._nearest(kept, listing, solution)
+        ways, beyond = self._nearest(kept, listing, closed.solution)
         candidates = [known.get(way.number, listed[way.number]) for way in ways]
-        self._choose([*self._pool(solution), *candidates])
+        self._choose([*self._pool(closed.last), *candidates])
         if self._wide():
-            proven = self._choose(candidates, spare=0).bound
-            self._prove(min(proven, self._bound_of(listing, solution) + beyond))
+            proven = self._choose(candidates, spare=0, scarce=closed.solution.prices > 0).bound
+            bound = float(self.classes.count @ listing.least) - float(closed.solution.prices.sum())
+            self._prove(min(proven, bound + beyond))
 
     def _nearest(
         self, ways: Sequence[Way], listing: Listing, solution: MasterSolution

@@ -8,8 +8,9 @@ from fin.planning.deadline import Deadline
 from fin.planning.joint.admit import admit_more
 from fin.planning.joint.deployments import Deployments
 from fin.planning.joint.generation import Generation
-from fin.planning.joint.improve import Improvement, Start
+from fin.planning.joint.improve import Improvement
 from fin.planning.joint.master import MasterError
+from fin.planning.joint.starts import Start
 from fin.planning.options import Options
 from fin.planning.placing import Planner, unrestricted
 from fin.planning.plan import Plan, Running, gap

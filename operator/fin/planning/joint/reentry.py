@@ -6,15 +6,20 @@ steps: first any third or later run may be a later visit; where that is too weak
 remembers the one node, or the two, that it comes back to.
 """
 
+import math
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import product
 
 import numpy as np
 
 from fin.planning.joint.backward import PLAIN, Layers, ToGo, to_go
 from fin.planning.joint.stack import Stack
-from fin.planning.system import Floats
+from fin.planning.system import Floats, Ints
+
+LARGEST = 2_000_000
+"""Elements of the arrays of one pass over sets of nodes at most."""
 
 ANY = Layers(
     (((0, 1),), ((0, 2),), ((0, 2), (1, 3)), ((0, 3), (1, 3))),
@@ -37,6 +42,24 @@ MORE = Layers(
     later=frozenset({1}),
 )
 """Three first visits, and then at least three later visits, wherever."""
+
+RUNS = 11
+"""Runs that are counted at most."""
+
+COUNTED = Layers(
+    tuple(((0, min(count + 1, RUNS)),) for count in range(RUNS + 1)), ends=frozenset({RUNS})
+)
+"""Walks with at least so many runs; who begins in a later layer needs fewer."""
+
+FEWEST = (
+    (2.0, (3, 4, 6)),
+    (3.0, (5, 5, 7)),
+    (4.0, (7, 7, 8)),
+    (5.0, (9, 9, 9)),
+    (math.inf, (11, 11, 11)),
+)
+"""Visits of a node at most, and the fewest runs that it takes to come back to one node, to
+two, and to three, where some node has as many; more than five visits count as any number."""
 
 _NEVER, _JUST, _ONCE, _BACK, _SINCE = range(5)
 """What a walk has done with a node that it remembers: never been there, just run there, run
@@ -76,6 +99,19 @@ def remembering(count: int, more: bool = False) -> Layers:
     return Layers(tuple(steps), ends, later)
 
 
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """What runs cost on the nodes that a walk comes back to, and elsewhere.
+
+    The first visit of a node may bear the whole price, or all visits their shares of it:
+    each is a bound. All have the shape (times, runs, nodes).
+    """
+
+    elsewhere: Floats
+    first: Floats
+    later: Floats
+
+
 class Reentry:
     """Ways of one kind that come back to a node, at some prices.
 
@@ -83,7 +119,7 @@ class Reentry:
     """
 
     def __init__(self, stack: Stack, place: int, times: Floats, prices: Floats) -> None:
-        self.stack, self.place, self.times = stack, place, times
+        self.stack, self.place, self.times, self.prices = stack, place, times, prices
         self.traffic = stack.network.traffic_price(prices)
         self.paid = times * stack.kinds[place].app.latency
         which = np.full(len(times), place)
@@ -97,11 +133,33 @@ class Reentry:
         """Least costs to go where every visit counts as a first one; a way a price of time."""
         return self._least((self.first,), PLAIN)
 
-    def loose(self) -> Floats:
-        """A quick bound of what ways cost that come back, watts, shape (nodes,) by source."""
-        if not self.nodes:
+    def loose(self, nodes: int = 1) -> Floats:
+        """A quick bound of what ways cost that come back to so many nodes or more (up to 3).
+
+        Watts, shape (nodes,) by source.
+        """
+        if len(self.nodes) < nodes:
             return np.full(self.first.shape[2], np.inf)
-        return self.best(self._least((self.first, self.later), ANY).free[0, :, 0])
+        shared = [
+            self._at_least(ahead, fewest[nodes - 1])
+            for ahead, (_, fewest) in zip(self._shared, FEWEST, strict=True)
+        ]
+        bound = np.min(shared, axis=0)
+        if nodes == 1:
+            both = (self.first, self.later)
+            bound = np.maximum(bound, self.best(self._least(both, ANY).free[0, :, 0]))
+        if nodes == 3:
+            bound = np.maximum(bound, self.best(self.more().free[0, :, 0]))
+        return np.asarray(bound)
+
+    @cached_property
+    def _shared(self) -> list[ToGo]:
+        """Least costs to go where all visits of a node share its price, by `FEWEST`."""
+        which = np.full(len(self.times), self.place)
+        return [
+            self._least(self.stack.run_costs(which, self.times, self.prices, visits)[:1], COUNTED)
+            for visits, _ in FEWEST
+        ]
 
     def more(self) -> ToGo:
         """Least costs to go of ways that come back to three nodes or more, loosely."""
@@ -111,43 +169,65 @@ class Reentry:
         """The best bound of some least costs, shape (times, nodes), over the prices of time."""
         return np.asarray((least - self.paid[:, None]).max(axis=0))
 
-    def hopeful(self, source: int, threshold: float) -> tuple[int, ...]:
-        """The nodes to which a way that costs at most ``threshold`` may come back."""
-        if not self.nodes or self.loose()[source] > threshold:
-            return ()
-        nodes = [(node,) for node in self.nodes]
-        bounds = self.bounds_of(self.back_to(nodes, anywhere=True), source)
-        return tuple(self.nodes[index] for index in np.flatnonzero(bounds <= threshold).tolist())
+    def often(self) -> Floats:
+        """What ways cost at least that visit a node three times or more, watts, (nodes,)."""
+        each = zip(self._shared[1:], FEWEST[1:], strict=True)
+        bounds = [self._at_least(ahead, fewest[0]) for ahead, (_, fewest) in each]
+        return np.asarray(np.min(bounds, axis=0))
 
-    def bounds_of(self, ahead: ToGo, source: int) -> Floats:
-        """What each set's ways cost at least from a source, watts, shape (sets,)."""
-        least = ahead.free[0, :, 0, source].reshape(-1, len(self.times))
-        return np.asarray((least - self.paid).max(axis=1))
+    def _at_least(self, ahead: ToGo, runs: int) -> Floats:
+        return self.best(ahead.free[RUNS - runs, :, 0])
+
+    @cached_property
+    def exact(self) -> Visits:
+        """For ways that come back to no other nodes."""
+        return Visits(self.first, self.first, self.later)
+
+    @cached_property
+    def anyhow(self) -> Visits:
+        """For ways that may come back to any other node."""
+        return Visits(np.minimum(self.first, self.later), self.first, self.later)
+
+    @cached_property
+    def halves(self) -> tuple[Visits, Visits]:
+        """For ways that may come back to any other node, but to none more than once."""
+        which = np.full(len(self.times), self.place)
+        half, _ = self.stack.run_costs(which, self.times, self.prices, visits=2.0)
+        return Visits(half, self.first, self.later), Visits(half, half, half)
+
+    def width(self, sets: Sequence[tuple[int, ...]], *, more: bool = False) -> int:
+        """Sets that one pass may look at side by side."""
+        layers = len(remembering(len(sets[0]), more).steps) if sets else 1
+        times, runs, nodes = self.first.shape
+        return max(LARGEST // int(times * nodes * (runs + 2 * layers)), 1)
+
+    def bounds_of(self, ahead: ToGo, sources: Ints) -> Floats:
+        """What each set's ways cost at least from some sources, watts, shape (sets, sources)."""
+        least = ahead.free[0, :, 0][:, sources].reshape(-1, len(self.times), len(sources))
+        return np.asarray((least - self.paid[:, None]).max(axis=1))
 
     def back_to(
-        self, sets: Sequence[tuple[int, ...]], *, more: bool = False, anywhere: bool = False
+        self, sets: Sequence[tuple[int, ...]], visits: Visits, *, more: bool = False
     ) -> ToGo:
         """Least costs to go of ways that come back to the nodes of each set.
 
-        A way for each set and price of time. With ``anywhere``, runs on other nodes may be
-        later visits.
+        A way for each set and price of time.
         """
-        each = [self.costs(nodes, more=more, anywhere=anywhere) for nodes in sets]
+        each = [self.costs(nodes, visits, more=more) for nodes in sets]
         costs = [np.concatenate(parts) for parts in zip(*each, strict=True)]
         return self._least(costs, remembering(len(sets[0]), more))
 
     def costs(
-        self, nodes: tuple[int, ...], *, more: bool = False, anywhere: bool = False
+        self, nodes: tuple[int, ...], visits: Visits, *, more: bool = False
     ) -> tuple[Floats, ...]:
         """Costs of runs for `remembering` some nodes, each of shape (times, runs, nodes)."""
         among = np.isin(np.arange(self.first.shape[2]), nodes)
-        least = np.minimum(self.first, self.later) if anywhere else self.first
-        costs = [np.where(among, np.inf, least)]
+        costs = [np.where(among, np.inf, visits.elsewhere)]
         for node in nodes:
             here = np.arange(self.first.shape[2]) == node
-            costs += [np.where(here, each, np.inf) for each in (self.first, self.later)]
+            costs += [np.where(here, each, np.inf) for each in (visits.first, visits.later)]
         if more:
-            costs.append(np.where(among, np.inf, self.later))
+            costs.append(np.where(among, np.inf, visits.later))
         return tuple(costs)
 
     def links(self) -> Floats:

@@ -90,16 +90,21 @@ class Stack:
         each = nodes * max(degree, len(self.runs[0]))
         return max(LARGEST // max(int(each), 1), 1)
 
-    def run_costs(self, which: Ints, time: Floats, prices: Floats) -> tuple[Floats, Floats]:
+    def run_costs(
+        self, which: Ints, time: Floats, prices: Floats, visits: float = 1.0
+    ) -> tuple[Floats, Floats]:
         """What runs cost at some prices: as a node's first and as a later visit.
 
         ``which`` (ways,) are kinds by their place here, ``time`` (ways,) prices of time in
         W/s. The first visit of a node reserves the best share of it; a later one costs at
         least what it would with the whole node, and no price of compute, pods or overhead
         (model.md, "A node entered again"). Shapes (ways, runs, nodes).
+
+        With ``visits``, a first visit costs what each of so many visits of one node costs at
+        least: all reserve the same share, and each is charged its part of the price.
         """
         network = self.network
-        compute = network.block(prices, COMPUTE)
+        compute = network.block(prices, COMPUTE) / visits
         memory = network.block(network.per_unit(prices), MEMORY)
         seconds = time[:, None, None] * self.seconds[which]
         bytes_price = self.memory[which][:, :, None] * memory
@@ -108,7 +113,7 @@ class Stack:
         share = np.where(compute > 0, share, 1.0)
         share = np.clip(share, self.least[which], 1.0)
         once = self.overhead[which][:, None, None] * memory
-        once = once + network.block(network.per_unit(prices), PODS)
+        once = (once + network.block(network.per_unit(prices), PODS)) / visits
         power = self.power[which] + bytes_price
         return power + seconds / share + compute * share + once, power + seconds
 
