@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import apply, planning
+from benchmarks import apply, joint, planning
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "planning": planning.main,
+    "joint": joint.main,
     "apply": apply.main,
 }
 

@@ -107,6 +107,8 @@ class Chooser:
         self.highs = quiet_highs()
         nodes = NODES * min(1.0, (LARGE / max(len(candidates), 1)) ** 2)
         self.highs.setOptionValue("mip_max_nodes", max(int(nodes), 1))
+        # A restart throws away what the tree has proven, and hardly ever helped here.
+        self.highs.setOptionValue("mip_allow_restart", False)
         self.shares: dict[int, list[int]] = {}
         self.times: dict[int, list[int]] = {}
         self._use: dict[int, list[tuple[int, float]]] = {}

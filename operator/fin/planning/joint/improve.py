@@ -25,8 +25,8 @@ from fin.planning.joint.starts import Start, offers
 from fin.planning.joint.ways import Column, Way, reserve_at
 from fin.planning.system import Floats
 
-LISTED = 1_000
-"""Ways that a choice is made of at most, where its bound is asked for."""
+LISTED = (50, 100, 200, 400)
+"""Ways that a choice is made of where its bound is asked for: more, while that helps."""
 
 POOL = 120
 """Ways that a plan is chosen from, besides those of the master's mix: those of least price."""
@@ -89,10 +89,10 @@ class Improvement:
         self._choose(self._pool(closed.last) if few else self._mixed(closed.last))
         if self._wide() and len(self.classes) <= SOME:
             self._round(closed.last)
-        if self._wide() and len(self.classes) <= SMALL:
-            self._list_all(closed)
         if self._wide():
             self._neighbours(closed)
+        if self._wide() and len(self.classes) <= SMALL:
+            self._list_all(closed)
 
     def _wide(self) -> bool:
         return self.power - self.bound > self.tolerance * self.power and self._in_time()
@@ -222,33 +222,34 @@ class Improvement:
         listed = column_candidates([c for mine in listing.columns for c in mine])
         known = column_candidates(self.generation.master.columns)
         kept = undominated(self.network, self.classes, (each.way for each in listed.values()))
-        ways, beyond = self._nearest(kept, listing, closed.solution)
-        candidates = [known.get(way.number, listed[way.number]) for way in ways]
-        self._choose([*self._pool(closed.last), *candidates])
-        if self._wide():
-            proven = self._choose(candidates, spare=0, scarce=closed.solution.prices > 0).bound
-            bound = float(self.classes.count @ listing.least) - float(closed.solution.prices.sum())
-            self._prove(min(proven, bound + beyond))
+        scarce = closed.solution.prices > 0
+        base = float(self.classes.count @ listing.least) - float(closed.solution.prices.sum())
+        complete = float((listing.others - listing.least).min())
+        ordered = self._by_price(kept, closed.solution, listing)
+        for most in LISTED:
+            nearest = [known.get(way.number, listed[way.number]) for _, way in ordered[:most]]
+            beyond = min(complete, ordered[most][0]) if len(ordered) > most else complete
+            proven = self._choose(nearest, spare=0, scarce=scarce).bound
+            self._prove(min(proven, base + beyond))
+            if proven < self.power * (1 - self.tolerance) and self._wide():
+                self._choose([*self._pool(closed.last), *nearest])
+            if not self._wide() or proven < base + beyond or len(ordered) <= most:
+                break
 
-    def _nearest(
-        self, ways: Sequence[Way], listing: Listing, solution: MasterSolution
-    ) -> tuple[list[Way], float]:
-        """The listed ways nearest to the least of their class; how far all others are, watts."""
-        columns = reserve_at(ways, solution.prices)
-        extra = [
-            (c.price(solution.prices) - listing.least[c.way.owner], c.way.number, c.way)
-            for c in columns
-        ]
-        extra.sort(key=_by_extra)
-        beyond = float((listing.others - listing.least).min())
-        if len(extra) > LISTED:
-            beyond = min(beyond, extra[LISTED][0])
-        return [way for _, _, way in extra[:LISTED]], beyond
+    def _by_price(
+        self, ways: Sequence[Way], solution: MasterSolution, listing: Listing
+    ) -> list[tuple[float, Way]]:
+        """Ways by how much more they cost than the least of their class, watts."""
+        costs = (
+            (column.price(solution.prices) - listing.least[column.way.owner], column.way)
+            for column in reserve_at(ways, solution.prices)
+        )
+        return sorted(costs, key=_by_extra)
 
 
 def _by_price(entry: tuple[float, Column]) -> tuple[float, int]:
     return entry[0], entry[1].way.number
 
 
-def _by_extra(entry: tuple[float, int, Way]) -> tuple[float, int]:
-    return entry[:2]
+def _by_extra(entry: tuple[float, Way]) -> tuple[float, int]:
+    return entry[0], entry[1].number

@@ -11,7 +11,7 @@ from fin.planning.joint.generation import Generation
 from fin.planning.joint.improve import Improvement
 from fin.planning.joint.master import MasterError
 from fin.planning.joint.starts import Start
-from fin.planning.options import Options
+from fin.planning.options import MANY, Options
 from fin.planning.placing import Planner, unrestricted
 from fin.planning.plan import Plan, Running, gap
 from fin.planning.problem import App, Problem
@@ -39,7 +39,8 @@ def plan_jointly(problem: Problem, running: Sequence[Running], options: Options)
             _admit(deployments)
             if _worthwhile(deployments):
                 bound = _improve(deployments)
-                return admission.result("fin", bound)
+                if len(admission.plans) > MANY or not deployments.in_time():
+                    return admission.result("fin", bound)
     except MasterError:
         pass  # numbers too extreme for a linear programme: one by one they are not
     Improver(planner, admission.running, admission.others()).improve(admission.plans)
