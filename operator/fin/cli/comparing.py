@@ -38,9 +38,7 @@ def run(
     try:
         found = load(names, utilisation)
     except BadInput as error:
-        for fault in error.faults:
-            messages.error(fault)
-        return messages.BAD_INPUT
+        return messages.bad_input(error)
     for warning in messages.warnings(found):
         messages.warning(warning)
     results: list[Compared] = []

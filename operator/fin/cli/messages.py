@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import typer
 
 from fin.cli.inputs import Input
-from fin.cli.problems import Fault, subject
+from fin.cli.problems import BadInput, Fault, subject
 
 DONE, DEFECT, BAD_INPUT, NOT_ALL_PLANNED = 0, 1, 2, 3
 
@@ -24,6 +24,13 @@ def broken_plan(solver: str, reason: object) -> None:
     """Say that a solver has a defect."""
     said = f"its plan breaks a constraint, so it is not shown: {reason}. Please report this"
     error(Fault("", f"solver {solver}", "", said))
+
+
+def bad_input(fault: BadInput) -> int:
+    """Say everything that is wrong with the input; return the exit status."""
+    for each in fault.faults:
+        error(each)
+    return BAD_INPUT
 
 
 def warnings(found: Input) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fin.cli.running import Staying
 from fin.cluster.findings import Rejection
 from fin.cluster.render import planned_revision
 from fin.cluster.revision import Revision
@@ -94,6 +95,7 @@ class Outcome:
     links: Sequence[LinkUse]
     power_bound: float
     admission_proven: bool
+    staying: Staying | None = None
 
     @property
     def planned(self) -> list[Planned]:

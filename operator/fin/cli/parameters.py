@@ -96,6 +96,16 @@ def tolerance(envvar: str | None = None) -> Any:
     )
 
 
+def min_saving(envvar: str | None = None) -> Any:
+    """Option of a planner: what a move must save."""
+    return typer.Option(
+        parser=number(0, 1, or_equal=True),
+        metavar="SHARE",
+        envvar=envvar,
+        help="Share of the power of the apps that it moves which a new plan must save.",
+    )
+
+
 def utilisation(envvar: str | None = None) -> Any:
     """Option of a planner: how full reservations and links may be."""
     return typer.Option(

@@ -54,6 +54,15 @@ def plan(
             "for several apps together. Default: no limit.",
         ),
     ] = None,
+    min_saving: Annotated[float, parameters.min_saving()] = 0.05,
+    running: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What runs: Deployments as `kubectl get deployments -A -o yaml` or `fin plan -o "
+            "yaml` prints them. It is moved only where that saves enough or lets in another app.",
+        ),
+    ] = None,
     segment_image: Annotated[
         str,
         typer.Option(
@@ -89,9 +98,10 @@ def plan(
         planning.run(
             names,
             solver=solver.value,
-            options=Options(gamma=gamma, tolerance=tolerance, time_limit=time_limit),
+            options=Options(gamma, tolerance, min_saving, time_limit),
             utilisation=utilisation,
             segment_image=segment_image,
             output=output.value,
+            running=running,
         )
     )

@@ -9,6 +9,7 @@ import yaml
 
 from fin.api.quantity import Quantity
 from fin.cli.outcome import Outcome, Planned, Refused
+from fin.cli.running import Staying
 
 
 def to_json(outcome: Outcome) -> str:
@@ -29,6 +30,7 @@ def as_plain(outcome: Outcome) -> dict[str, Any]:
         "lowerBoundWatts": outcome.power_bound,
         "gap": outcome.gap,
         "admissionProven": outcome.admission_proven,
+        **_running(outcome.staying),
         "apps": [_app(app) for app in outcome.apps],
         "nodes": [
             {
@@ -43,6 +45,19 @@ def as_plain(outcome: Outcome) -> dict[str, Any]:
             {"from": use.link.source, "to": use.link.target, "bandwidthUsed": use.share}
             for use in outcome.links
         ],
+    }
+
+
+def _running(staying: Staying | None) -> dict[str, Any]:
+    if staying is None:
+        return {}
+    return {
+        "running": {
+            "kept": staying.kept,
+            "moved": staying.moved,
+            "bestPowerWatts": staying.best,
+            "costOfStayingWatts": staying.cost,
+        }
     }
 
 

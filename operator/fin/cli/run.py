@@ -7,7 +7,7 @@ import typer
 
 from fin.cli import parameters
 from fin.cli.needs import extra
-from fin.cli.parameters import address, duration, number, positive_duration
+from fin.cli.parameters import address, duration, positive_duration
 
 
 class LogFormat(StrEnum):
@@ -21,15 +21,7 @@ def run(
     gamma: Annotated[int | None, parameters.gamma("the operator", "FIN_GAMMA")] = None,
     tolerance: Annotated[float, parameters.tolerance("FIN_TOLERANCE")] = 0.001,
     utilisation: Annotated[float, parameters.utilisation("FIN_UTILISATION")] = 0.8,
-    min_saving: Annotated[
-        float,
-        typer.Option(
-            parser=number(0, 1, or_equal=True),
-            metavar="SHARE",
-            envvar="FIN_MIN_SAVING",
-            help="Share of the power of the apps that it moves which a new plan must save.",
-        ),
-    ] = 0.05,
+    min_saving: Annotated[float, parameters.min_saving("FIN_MIN_SAVING")] = 0.05,
     segment_image: Annotated[
         str,
         typer.Option(

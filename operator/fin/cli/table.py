@@ -9,6 +9,7 @@ from rich.text import Text
 from fin.api.quantity import Quantity
 from fin.cli.console import short_names, table, write
 from fin.cli.outcome import LinkUse, NodeUse, Outcome, Planned, Refused
+from fin.cli.running import Staying
 from fin.cli.units import percent, seconds, si, size
 from fin.planning.problem import AppKey
 
@@ -111,12 +112,25 @@ def _links(links: Iterable[LinkUse]) -> Table:
     return rows
 
 
+def _staying(staying: Staying | None) -> str:
+    if staying is None:
+        return ""
+    said = f"\nOf what runs, {staying.kept} stay as they are and {staying.moved} change. "
+    if staying.best is None or staying.cost is None:
+        return said + "If nothing ran, other apps would have a plan."
+    return (
+        f"{said}If nothing ran, {si(staying.best, 'W')} were enough: "
+        f"staying costs {si(staying.cost, 'W')}."
+    )
+
+
 def _summary(outcome: Outcome) -> Text:
     planned, total = len(outcome.planned), len(outcome.apps)
     return Text.assemble(
         (f"{planned} of {total} apps planned", "bold green" if planned == total else "bold yellow"),
         f" by {outcome.solver}. Total power {si(outcome.power, 'W')}, "
         f"proven lower bound {si(outcome.power_bound, 'W')} (gap {percent(outcome.gap)}).",
+        _staying(outcome.staying),
     )
 
 
