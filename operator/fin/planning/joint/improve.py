@@ -74,6 +74,8 @@ class Improvement:
         generation.start(start.column for start in self.starts)
         generation.start(start.running for start in self.starts if start.running is not None)
         relaxation = generation.run(self.tolerance / 4, self._in_time)
+        if not self._in_time():
+            return Improved(None, 0.0)
         values = loose_bounds(generation.pricer, relaxation.prices, relaxation.price)
         self._prove(float(self.classes.count @ values) - float(relaxation.prices.sum()))
         if self._wide():

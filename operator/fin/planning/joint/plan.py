@@ -33,17 +33,16 @@ def plan_jointly(problem: Problem, running: Sequence[Running], options: Options)
     admission = Admission(planner, running)
     admission.run()
     deployments = Deployments(planner, admission, deadline)
-    bound = 0.0
+    bound, alone = 0.0, len(admission.plans) <= MANY
     try:
         with np.errstate(all="ignore"):
             _admit(deployments)
-            if _worthwhile(deployments):
+            if _worthwhile(deployments) and deployments.in_time():
                 bound = _improve(deployments)
-                if len(admission.plans) > MANY or not deployments.in_time():
-                    return admission.result("fin", bound)
     except MasterError:
-        pass  # numbers too extreme for a linear programme: one by one they are not
-    Improver(planner, admission.running, admission.others()).improve(admission.plans)
+        alone = True  # numbers too extreme for a linear programme: one by one they are not
+    if alone and deployments.in_time():
+        Improver(planner, admission.running, admission.others()).improve(admission.plans)
     return admission.result("fin", bound)
 
 
