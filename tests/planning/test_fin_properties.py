@@ -157,15 +157,18 @@ def scaled(problem: Problem, *, time: float, energy: float, flop: float, size: i
         )
         for link in problem.links
     )
-    app = problem.apps[0]
-    model = replace(
-        app.model,
-        input_bytes=app.model.input_bytes * size,
-        blocks=tuple(block(each) for each in app.model.blocks),
-        memory_overhead=app.model.memory_overhead * size,
-    )
-    app = replace(app, model=model, rate=app.rate / time, latency=app.latency * time)
-    return replace(problem, nodes=nodes, links=links, apps=(app,))
+
+    def app(each: App) -> App:
+        model = replace(
+            each.model,
+            input_bytes=each.model.input_bytes * size,
+            blocks=tuple(block(one) for one in each.model.blocks),
+            memory_overhead=each.model.memory_overhead * size,
+        )
+        return replace(each, model=model, rate=each.rate / time, latency=each.latency * time)
+
+    apps = tuple(app(each) for each in problem.apps)
+    return replace(problem, nodes=nodes, links=links, apps=apps)
 
 
 @given(problems(), powers, powers, powers, st.sampled_from([1, 2, 1024]))

@@ -50,7 +50,7 @@ def admit_more(deployments: Deployments, refused: Sequence[App]) -> None:
         columns = [columns[index] for index in np.flatnonzero(shares > 0).tolist()]
     candidates = list(column_candidates(columns).values())
     chooser = Chooser(network, classes, candidates, unit, 1, absent)
-    choice = chooser.choose(TOLERANCE / len(apps), deployments.time_left())
+    choice = chooser.choose(TOLERANCE / len(apps), deployments.time_left)
     _accept(deployments, generation, choice, apps)
 
 

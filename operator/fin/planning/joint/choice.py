@@ -5,7 +5,7 @@ replaced by its tangents, added until they are tight (model.md, "Whole plans").
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -35,6 +35,12 @@ APART = 0.2
 
 EDGE = 1e-7
 """Share of the time for computing that a plan leaves free, above what the solver rounds."""
+
+SOLVED = 1e-6
+"""What the solver's tolerances may add to the bound, in its units, for each application."""
+
+SECONDS = 0.1
+"""What one run of the solver is given at least, so that what was found can be reserved."""
 
 TREE_GAP = 0.2
 """Share of the tolerance within which the tree is searched."""
@@ -131,18 +137,24 @@ class Chooser:
             if self._most(terms) > room[limit]:
                 self._row(terms, -highspy.kHighsInf, float(room[limit]))
 
-    def choose(self, tolerance: float, time_limit: float | None) -> Choice:
-        """Choose, within ``tolerance`` and as many seconds."""
+    def choose(
+        self, tolerance: float, time_left: Callable[[], float | None] = lambda: None
+    ) -> Choice:
+        """Choose, within ``tolerance`` and the seconds that are left, if they are limited."""
         self.highs.setOptionValue("mip_rel_gap", TREE_GAP * tolerance)
         bound = -math.inf
         for _ in range(ROUNDS):
-            if time_limit is not None:
-                self.highs.setOptionValue("time_limit", max(time_limit, 0.01))
+            left = time_left()
+            if left == 0 and np.isfinite(bound):
+                break
+            if left is not None:
+                self.highs.setOptionValue("time_limit", max(left, SECONDS))
             self.highs.run()
             info = self.highs.getInfo()
             if self.highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
                 return Choice(None, math.inf)
-            bound = max(bound, info.mip_dual_bound * self.unit)
+            rounded = SOLVED * float(self.within.count.sum())
+            bound = max(bound, (info.mip_dual_bound - rounded) * self.unit)
             if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
                 break
             counts = np.rint(np.array(self.highs.getSolution().col_value)[: len(self.candidates)])

@@ -75,7 +75,7 @@ def _generate(
 
 
 def _bound(generation: Generation, solution: MasterSolution, listing: Listing) -> float:
-    return float(generation.classes.count @ listing.least) - float(solution.prices.sum())
+    return generation.classes.bound(listing.least, solution.prices)
 
 
 def _offer(generation: Generation, solution: MasterSolution, listing: Listing) -> int:

@@ -80,7 +80,7 @@ class Generation:
             asked = solution.prices if center is None else _between(center, solution.prices, smooth)
             price = self.pricer.price(asked)
             least = np.minimum(price.value, self.dearest)
-            bound = float(self.classes.count @ least) - float(asked.sum())
+            bound = self.classes.bound(least, asked)
             if self.best is None or bound > self.best[0]:
                 stalled = stalled if self.best and bound < self.best[0] * (1 + 1e-5) else 0
                 self.best = (bound, asked, price)

@@ -35,6 +35,10 @@ SMALL, FEW, SOME = 30, 60, 200
 """Classes up to which all ways are listed that a better plan could consist of; up to which
 whole plans are chosen at once; and up to which a dive is worth its time."""
 
+FALLEN = 1e3
+"""Factor by which the power must have fallen for a choice to be made again: the solver's
+tolerances are absolute, in what it counted in."""
+
 NEAR = 0.1
 """Slack within which ways are listed for neighbourhoods, in what an application needs."""
 
@@ -64,7 +68,6 @@ class Improvement:
         self.penalty = {start.column.way.owner: start.penalty for start in starts}
         self.power = sum(start.column.way.power for start in starts)
         self.watts = sum(start.watts for start in starts)
-        self.unit = self.power / len(starts)
         self.best: tuple[tuple[Candidate, int, Floats], ...] | None = None
         self.bound = 0.0
 
@@ -77,7 +80,7 @@ class Improvement:
         if not self._in_time():
             return Improved(None, 0.0)
         values = loose_bounds(generation.pricer, relaxation.prices, relaxation.price)
-        self._prove(float(self.classes.count @ values) - float(relaxation.prices.sum()))
+        self._prove(self.classes.bound(values, relaxation.prices))
         if self._wide():
             self._closed(close(generation, self.tolerance / 4, self._in_time))
         else:
@@ -98,6 +101,11 @@ class Improvement:
 
     def _wide(self) -> bool:
         return self.power - self.bound > self.tolerance * self.power and self._in_time()
+
+    @property
+    def unit(self) -> float:
+        """The mean power of an application, watts: what the solver counts in."""
+        return self.power / len(self.starts) or 1.0
 
     def _in_time(self) -> bool:
         left = self.time_left()
@@ -135,13 +143,16 @@ class Improvement:
             traffic = np.arange(len(room)) >= EGRESS * self.network.size
             room[traffic & ~scarce] = np.inf
         within = Within(self.classes.count, room)
-        chooser = Chooser(self.network, self.classes, offered, self.unit, spare, within=within)
-        choice = chooser.choose(self.tolerance, self.time_left())
-        if choice.chosen is not None and spare:
-            watts = sum(each.watts * count for each, count, _ in choice.chosen)
-            if watts < self.watts * (1 - 1e-12):
-                self._keep(choice.chosen)
-        return choice
+        while True:
+            unit = self.unit
+            chooser = Chooser(self.network, self.classes, offered, unit, spare, within=within)
+            choice = chooser.choose(self.tolerance, self.time_left)
+            if choice.chosen is not None and spare:
+                watts = sum(each.watts * count for each, count, _ in choice.chosen)
+                if watts < self.watts * (1 - 1e-12):
+                    self._keep(choice.chosen)
+            if self.unit > unit / FALLEN or not self._in_time():
+                return choice
 
     def _keep(self, chosen: tuple[tuple[Candidate, int, Floats], ...]) -> None:
         self.best = chosen
@@ -225,7 +236,7 @@ class Improvement:
         known = column_candidates(self.generation.master.columns)
         kept = undominated(self.network, self.classes, (each.way for each in listed.values()))
         scarce = closed.solution.prices > 0
-        base = float(self.classes.count @ listing.least) - float(closed.solution.prices.sum())
+        base = self.classes.bound(listing.least, closed.solution.prices)
         complete = float((listing.others - listing.least).min())
         ordered = self._by_price(kept, closed.solution, listing)
         for most in LISTED:

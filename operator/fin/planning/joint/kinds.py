@@ -11,6 +11,9 @@ from fin.planning.joint.network import Network
 from fin.planning.problem import App
 from fin.planning.system import Floats, Ints
 
+ROUNDING = 1e-12
+"""Share of a sum of prices by which rounding may have changed it, with room to spare."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -155,6 +158,15 @@ class Classes:
     def count(self) -> Ints:
         """How many applications each class has."""
         return np.array([len(each) for each in self.members], dtype=np.intp)
+
+    def bound(self, least: Floats, prices: Floats) -> float:
+        """What all classes need at least at some prices, less those of all room, watts.
+
+        ``least`` is the least price of each class (classes,). What the sums may have been
+        rounded by is taken off: where the prices are far above the power, it counts.
+        """
+        needed, room = float(self.count @ least), float(prices.sum())
+        return needed - room - ROUNDING * (abs(needed) + room)
 
     def __len__(self) -> int:
         return len(self.members)

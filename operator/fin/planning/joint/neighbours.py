@@ -118,7 +118,7 @@ class Neighbours:
             candidates += self.offers[owner][:OFFERED]
         within = Within(count, np.maximum(room, 0.0))
         chooser = Chooser(self.network, self.classes, candidates, self.unit, 1, within=within)
-        choice = chooser.choose(tolerance, None)
+        choice = chooser.choose(tolerance)
         if choice.chosen is None:
             return
         watts = sum(candidate.watts * times for candidate, times, _ in choice.chosen)

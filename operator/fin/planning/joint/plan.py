@@ -33,16 +33,16 @@ def plan_jointly(problem: Problem, running: Sequence[Running], options: Options)
     admission = Admission(planner, running)
     admission.run()
     deployments = Deployments(planner, admission, deadline)
-    bound, alone = 0.0, len(admission.plans) <= MANY
+    bound = 0.0
     try:
         with np.errstate(all="ignore"):
             _admit(deployments)
-            if _worthwhile(deployments) and deployments.in_time():
+            if len(admission.plans) <= MANY and deployments.in_time():
+                _improve_apart(deployments)
+            if _worthwhile(deployments):
                 bound = _improve(deployments)
-    except MasterError:
-        alone = True  # numbers too extreme for a linear programme: one by one they are not
-    if alone and deployments.in_time():
-        Improver(planner, admission.running, admission.others()).improve(admission.plans)
+    except MasterError:  # numbers too extreme for a linear programme: one by one they are not
+        _improve_apart(deployments)
     return admission.result("fin", bound)
 
 
@@ -68,6 +68,13 @@ def _worthwhile(deployments: Deployments) -> bool:
         return False
     power = sum(planner.power(plans[app.key]) for app in apps)
     return gap(power, _alone(deployments, apps)) > planner.options.tolerance
+
+
+def _improve_apart(deployments: Deployments) -> None:
+    """Improve the plans one application after another: quick for a few, and a better start."""
+    admission = deployments.admission
+    others = admission.others()
+    Improver(deployments.planner, admission.running, others).improve(admission.plans)
 
 
 def _improve(deployments: Deployments) -> float:
