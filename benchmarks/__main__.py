@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import apply, joint, planning
+from benchmarks import apply, growth, joint, planning, replanning
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "planning": planning.main,
     "joint": joint.main,
+    "replanning": replanning.main,
+    "growth": growth.main,
     "apply": apply.main,
 }
 

@@ -6,8 +6,9 @@ Ebrahimi et al. (ICPADS 2023). Devices are drawn from data sheets, at a share of
 and at a clock of their own: a lower clock is slower and needs less energy per operation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, permutations
 from random import Random
 
 import numpy as np
@@ -99,6 +100,22 @@ def resnet_110() -> Model:
     return Model("resnet-110", 3072, tuple(blocks), memory_overhead=64 << 20)
 
 
+def resnet_110_by_layer() -> Model:
+    """The stem, each block of `resnet_110` as its two convolutions, and the classifier."""
+    whole = resnet_110()
+    blocks = [whole.blocks[0]]
+    for block in whole.blocks[1:]:
+        half = replace(block, flops=block.flops / 2, memory=block.memory // 2)
+        blocks += [
+            replace(half, name=f"{block.name}-first", exit=None),
+            replace(half, name=f"{block.name}-second"),
+        ]
+    blocks[-1] = replace(blocks[-1], exit=None)
+    last = whole.blocks[-1].exit
+    blocks.append(Block("classifier", 2 * 64 * 10, 64 * 10 * FLOAT, 10 * FLOAT, last))
+    return Model("resnet-110-by-layer", whole.input_bytes, tuple(blocks), whole.memory_overhead)
+
+
 def _plain(
     name: str,
     inputs: int,
@@ -128,16 +145,22 @@ class Size:
     """How large an instance is, and of what model.
 
     ``network`` makes every link so many times quicker and cheaper: splitting pays then, and
-    many more paths are worth a look.
+    many more paths are worth a look. ``degree``: so many links from each node on average, the
+    same both ways, where every pair is linked otherwise. ``memory``: no node has memory for more
+    than half of what the model needs, and links are the same both ways.
     """
 
     model: Model
     nodes: int
     network: float = 1.0
+    degree: int | None = None
+    memory: bool = False
 
     def __str__(self) -> str:
-        better = f", network x {self.network:g}" if self.network != 1 else ""
-        return f"{len(self.model.blocks)} x {self.nodes}{better}"
+        parts = [f"{len(self.model.blocks)} x {self.nodes}"]
+        parts += [f"degree {self.degree}"] if self.degree else []
+        parts += [f"network x {self.network:g}"] if self.network != 1 else []
+        return ", ".join([*parts, "memory binds"] if self.memory else parts)
 
 
 SIZES = (
@@ -145,24 +168,21 @@ SIZES = (
     Size(resnet_50(), 10),
     Size(resnet_110(), 50),
     Size(resnet_110(), 50, network=10.0),
+    Size(resnet_110(), 50, network=10.0, memory=True),
+    Size(resnet_110_by_layer(), 200, network=10.0, degree=6),
+    Size(resnet_110_by_layer(), 200, network=10.0, degree=6, memory=True),
 )
 
 
 def instance(size: Size, seed: int) -> Problem:
-    """One application on a full mesh, whose target lies between the quickest and the cheapest.
+    """One application whose target lies between the quickest and the cheapest.
 
     The target is halfway from the latency of the fastest path to that of the least-energy
-    path, so that it binds.
+    path, so that it binds. Where memory binds, both are those of paths that fit.
     """
     random = Random(seed)
     tiers = ("mobile", "edge", "edge", "cloud", "mobile")
     nodes = tuple(make_node(random, index, tiers[index % 5]) for index in range(size.nodes))
-    links = tuple(
-        make_link(random, tail, head, size.network)
-        for tail in nodes
-        for head in nodes
-        if tail is not head
-    )
     app = App(
         namespace="bench",
         name=size.model.name,
@@ -173,14 +193,54 @@ def instance(size: Size, seed: int) -> Problem:
         min_accuracy=size.model.best_accuracy,
         statistic="Max",
     )
-    problem = Problem(nodes, links, (app,))
-    system = system_left(problem)
-    graph = extended_graph(system, app, len(size.model.blocks))
-    fastest = float(policy(graph, np.inf).latency[0, graph.source])
-    loose = solve(system, app, Options()).placement
-    assert loose is not None
-    cheapest = evaluate(problem, app, loose).latency({node.name: node.capacity for node in nodes})
-    return replace(problem, apps=(replace(app, latency=(fastest + cheapest) / 2),))
+    if size.memory:
+        weights = sum(block.resident for block in size.model.blocks)
+        room = size.model.memory_overhead + weights // 2
+        nodes = tuple(replace(node, memory=room) for node in nodes)
+    problem = Problem(nodes, tuple(_links(random, size, nodes)), (app,))
+    quick, cheap = _fastest(problem), _cheapest(problem, 1e3)
+    assert cheap is not None
+    return replace(problem, apps=(replace(app, latency=(quick + cheap) / 2),))
+
+
+def _links(random: Random, size: Size, nodes: Sequence[Node]) -> Iterator[Link]:
+    if size.degree is None and not size.memory:
+        for tail, head in permutations(nodes, 2):
+            yield make_link(random, tail, head, size.network)
+        return
+    pairs = list(combinations(nodes, 2))
+    if size.degree is not None:
+        ring = list(zip(nodes, (*nodes[1:], nodes[0]), strict=True))
+        others = random.sample(pairs, len(nodes) * size.degree // 2 - len(ring))
+        pairs = ring + [pair for pair in others if pair not in ring]
+    for tail, head in pairs:
+        link = make_link(random, tail, head, size.network)
+        yield link
+        yield replace(link, source=link.target, target=link.source)
+
+
+def _fastest(problem: Problem) -> float:
+    """Latency (s) of the quickest path: the least target that can be met, within a thousandth."""
+    app = problem.apps[0]
+    graph = extended_graph(system_left(problem), app, len(app.model.blocks))
+    low = high = float(policy(graph, np.inf).latency[0, graph.source])
+    while _cheapest(problem, high) is None:
+        low, high = high, 1.5 * high
+    while high > low * 1.001:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _cheapest(problem, middle) is None else (low, middle)
+    return high
+
+
+def _cheapest(problem: Problem, target: float) -> float | None:
+    """Latency (s) of the path of least energy within a target; None where there is none."""
+    app = replace(problem.apps[0], latency=target)
+    placement = solve(system_left(problem), app, Options()).placement
+    if placement is None:
+        return None
+    return evaluate(problem, app, placement).latency(
+        {node.name: node.capacity for node in problem.nodes}
+    )
 
 
 def make_node(random: Random, index: int, tier: str) -> Node:

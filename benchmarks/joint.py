@@ -46,6 +46,7 @@ class Row:
 
 ROWS = (
     Row(Shape(20, 8, 10, load=1.3), 1e-3, 60.0),
+    Row(Shape(100, 18, 30, load=0.2), 5e-3, 60.0),
     Row(Shape(100, 18, 30, load=0.5), 5e-3, 60.0),
     Row(Shape(1000, 8, 100, load=0.5), 1e-2, 60.0),
 )

@@ -7,7 +7,6 @@ import numpy as np
 from fin.planning.joint.choice import Choice, Chooser, column_candidates
 from fin.planning.joint.deployments import Deployments
 from fin.planning.joint.generation import Generation
-from fin.planning.joint.improve import FEW
 from fin.planning.problem import App, AppKey
 
 PREFERENCE = 1e-3
@@ -15,6 +14,9 @@ PREFERENCE = 1e-3
 
 DEAR = 1e3
 """What leaving out an application of the lowest priority costs, in applications' power."""
+
+FEW = 60
+"""Classes up to which the choice is made out of more than the mix."""
 
 LEVELS = 2
 """Priorities above the lowest that are told apart."""

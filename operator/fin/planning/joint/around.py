@@ -20,9 +20,8 @@ BETWEEN = 5
 """Prices of time from the least to the greatest at most."""
 
 
-MAX_LABELS, FEW_LABELS = 20_000, 4_000
-"""Labels from one source after which an enumeration gives up: of ways that come back to no
-node, and of those that come back to some."""
+MAX_LABELS = 20_000
+"""Labels from one source after which an enumeration gives up."""
 
 SETS = 40
 """Sets of nodes to come back to for which walks are enumerated at most."""
@@ -73,12 +72,12 @@ class Around:
         """
         source, limits = self.source[owners], thresholds.copy()
         costs = self._costs((self.reentry.first,), PLAIN, self.reentry.plain())
-        walks = self._enumerated(costs, source, thresholds, MAX_LABELS)
+        walks = self._enumerated(costs, source, thresholds)
         for able, bounds, returned in self._returns(source, thresholds) if returning else ():
             found = (
                 [None] * len(able)
                 if returned is None
-                else self._enumerated(returned, source[able], thresholds[able], FEW_LABELS)
+                else self._enumerated(returned, source[able], thresholds[able])
             )
             for place, bound, each in zip(able.tolist(), bounds.tolist(), found, strict=True):
                 mine = walks[place]
@@ -93,10 +92,10 @@ class Around:
         return ways, limits
 
     def _enumerated(
-        self, costs: Costs, source: Ints, thresholds: Floats, most: int
+        self, costs: Costs, source: Ints, thresholds: Floats
     ) -> list[list[Walk] | None]:
         limits = thresholds[:, None] + self.reentry.paid
-        return enumerate_walks(costs, source.tolist(), limits, most)
+        return enumerate_walks(costs, source.tolist(), limits, MAX_LABELS)
 
     def _measured(self, owner: int, walks: Sequence[Walk]) -> list[Way]:
         measured = (self.pricer.ways.way(owner, walk) for walk in dict.fromkeys(walks))

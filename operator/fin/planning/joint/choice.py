@@ -23,7 +23,7 @@ ROUNDS = 8
 POLISHES = 40
 """Rounds of tangents for one choice of ways at most."""
 
-NODES, LARGE = 300, 100
+NODES, LARGE = 300, 600
 """Nodes of the branch-and-bound tree at most, so that no clock decides; and candidates from
 which they are fewer in proportion, since each takes longer."""
 

@@ -93,16 +93,16 @@ class _Found:
 
     def look(self, around: Around, owners: Ints, slack: float, *, returning: bool) -> None:
         """Look for each class within as much of the slack as there are not too many."""
-        worth = self.others.copy()
+        worth, reached = self.others.copy(), np.full(len(self.others), -np.inf)
         for part in SLACKS if slack > 0 else (0.0,):
-            missing = np.flatnonzero([ways is None for ways in self.ways])
-            if len(missing) == 0:
+            wanted = worth + part * slack
+            short = np.flatnonzero(reached < wanted)
+            if len(short) == 0:
                 break
-            thresholds = worth[missing] + part * slack
-            found, limits = around.ways(owners[missing], thresholds, returning=returning)
-            self.others[missing] = limits
-            for place, ways in zip(missing.tolist(), found, strict=True):
-                self.ways[place] = ways
+            found, limits = around.ways(owners[short], wanted[short], returning=returning)
+            for place, ways, limit in zip(short.tolist(), found, limits.tolist(), strict=True):
+                if ways is not None and limit > reached[place]:
+                    self.ways[place], self.others[place], reached[place] = ways, limit, limit
 
 
 def loose_bounds(

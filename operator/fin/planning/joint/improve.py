@@ -25,15 +25,16 @@ from fin.planning.joint.starts import Start, offers
 from fin.planning.joint.ways import Column, Way, reserve_at
 from fin.planning.system import Floats
 
-LISTED = (50, 100, 200, 400)
-"""Ways that a choice is made of where its bound is asked for: more, while that helps."""
+MOST, TRADED, REFINED = 4000, 50, 10
+"""Ways that a choice is made of where its bound is asked for; those whose reservations are
+part of it from the first; and times that more become so."""
 
 POOL = 120
 """Ways that a plan is chosen from, besides those of the master's mix: those of least price."""
 
-SMALL, FEW, SOME = 30, 60, 200
-"""Classes up to which all ways are listed that a better plan could consist of; up to which
-whole plans are chosen at once; and up to which a dive is worth its time."""
+SMALL, SOME = 30, 200
+"""Classes up to which all ways are listed that a better plan could consist of; and up to
+which whole plans are chosen out of more than the mix, and a dive is worth its time."""
 
 FALLEN = 1e3
 """Factor by which the power must have fallen for a choice to be made again: the solver's
@@ -90,14 +91,16 @@ class Improvement:
     def _closed(self, closed: Closed) -> None:
         """Find the plan, where the relaxed problem has been solved as well as can be."""
         self._prove(closed.bound)
-        few = len(self.classes) <= FEW
-        self._choose(self._pool(closed.last) if few else self._mixed(closed.last))
-        if self._wide() and len(self.classes) <= SOME:
+        some = len(self.classes) <= SOME
+        self._choose(self._pool(closed.last) if some else self._mixed(closed.last))
+        if self._wide() and some:
             self._round(closed.last)
         if self._wide():
             self._neighbours(closed)
-        if self._wide() and len(self.classes) <= SMALL:
-            self._list_all(closed)
+        if self._wide() and some:
+            small = len(self.classes) <= SMALL
+            slack = self.power - closed.bound if small else NEAR * self.unit
+            self._refine(closed, slack, proves=small)
 
     def _wide(self) -> bool:
         return self.power - self.bound > self.tolerance * self.power and self._in_time()
@@ -224,30 +227,42 @@ class Improvement:
             returning=returning,
         )
 
-    def _list_all(self, closed: Closed) -> None:
-        """Choose among all ways that any better plan consists of.
+    def _refine(self, closed: Closed, slack: float, *, proves: bool) -> None:
+        """Choose among all ways within a slack; where it is all of it, that also proves a bound.
 
         A plan with a way that is not listed costs more than the bound by what this way
-        costs more than the least of its class.
+        costs more than the least of its class. Of most ways no more is asked than
+        reservations that none can be below: those that are chosen are then looked at
+        as they are, and it is chosen again.
         """
-        slack = self.power - closed.bound
-        listing = self._listing(closed, slack)
+        listing = self._listing(closed, slack, returning=proves)
         listed = column_candidates([c for mine in listing.columns for c in mine])
         known = column_candidates(self.generation.master.columns)
+        exact = listed | {number: known[number] for number in listed.keys() & known.keys()}
         kept = undominated(self.network, self.classes, (each.way for each in listed.values()))
-        scarce = closed.solution.prices > 0
-        base = self.classes.bound(listing.least, closed.solution.prices)
-        complete = float((listing.others - listing.least).min())
         ordered = self._by_price(kept, closed.solution, listing)
-        for most in LISTED:
-            nearest = [known.get(way.number, listed[way.number]) for _, way in ordered[:most]]
-            beyond = min(complete, ordered[most][0]) if len(ordered) > most else complete
-            proven = self._choose(nearest, spare=0, scarce=scarce).bound
-            self._prove(min(proven, base + beyond))
-            if proven < self.power * (1 - self.tolerance) and self._wide():
-                self._choose([*self._pool(closed.last), *nearest])
-            if not self._wide() or proven < base + beyond or len(ordered) <= most:
+        beyond = float((listing.others - listing.least).min())
+        if len(ordered) > MOST:
+            beyond = min(beyond, ordered[MOST][0])
+        base = self.classes.bound(listing.least, closed.solution.prices) if proves else -np.inf
+        ways = [way for _, way in ordered[:MOST]]
+        traded = {way.number for way in ways[:TRADED]}
+        for _ in range(REFINED):
+            offered = [
+                exact[way.number]
+                if way.number in traded
+                else Candidate(way, way.power, shares=way.fewest)
+                for way in ways
+            ]
+            choice = self._choose(offered, spare=0, scarce=closed.solution.prices > 0)
+            self._prove(min(choice.bound, base + beyond))
+            fresh = {each.way.number for each, _, _ in choice.chosen or ()} - traded
+            if not self._wide() or not fresh:
                 break
+            traded |= fresh
+        if self._wide():
+            nearest = [exact[way.number] for way in ways if way.number in traded]
+            self._choose([*self._pool(closed.last), *nearest])
 
     def _by_price(
         self, ways: Sequence[Way], solution: MasterSolution, listing: Listing

@@ -56,10 +56,10 @@ class Way:
 
     @cached_property
     def fewest(self) -> Floats:
-        """Shares below which no reservation of this way can be."""
-        if len(self.nodes) == 1:
-            return np.asarray(np.clip(self.seconds, self.least, 1.0))
-        return self.least
+        """Shares below which no reservation of this way can be, all others at their most."""
+        left = 1.0 - (float(self.seconds.sum()) - self.seconds)
+        in_time = np.divide(self.seconds, left, out=np.ones(len(left)), where=left > self.seconds)
+        return np.asarray(np.clip(in_time, self.least, 1.0))
 
     @cached_property
     def fixed(self) -> bool:
