@@ -10,6 +10,7 @@ LOCK_FILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-em
 	--no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(LOCK_FILE) pyproject.toml
 NETWORKS := examples/networks
+SERVING := benchmarks/serving
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test soak lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
@@ -91,8 +92,9 @@ lock: install ## Bring the lock files up to pyproject.toml
 	$(LOCK) --extra profile --constraint requirements.lock \
 		--output-file requirements-profile.lock
 	$(LOCK_FILE) $(NETWORKS)/requirements.in --python-version 3.11 --output-file $(NETWORKS)/requirements.lock
+	$(LOCK_FILE) $(SERVING)/mlserver.in --python-version 3.11 --output-file $(SERVING)/mlserver.lock
 
 clean: ## Remove everything that the other commands made here
-	rm -rf $(VENV) $(NETWORKS)/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(NETWORKS)/.venv $(SERVING)/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
 		build dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

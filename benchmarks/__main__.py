@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import apply, growth, joint, planning, replanning
+from benchmarks import apply, growth, joint, planning, replanning, segment
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "planning": planning.main,
@@ -11,6 +11,7 @@ BENCHMARKS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "replanning": replanning.main,
     "growth": growth.main,
     "apply": apply.main,
+    "segment": segment.main,
 }
 
 
