@@ -36,13 +36,17 @@ RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile
  && rm -f /opt/fin/.lock
 
 FROM tools AS build-segment
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 COPY requirements-segment.lock ./
 RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
       --require-hashes -r requirements-segment.lock \
- # What only planning needs, what ONNX Runtime converts networks with, and libraries' tests.
+ # What only planning needs, what ONNX Runtime converts networks with, its library for C (Python's
+ # has all of it inside), libraries' tests, and symbols for debuggers.
  && cd /opt/fin/lib/python3*/site-packages \
- && rm -rf networkx pulp onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
- && find ml_dtypes numpy -type d -name tests -prune -exec rm -rf {} +
+ && rm -rf highspy networkx pulp onnxruntime/quantization onnxruntime/tools \
+      onnxruntime/transformers onnxruntime/capi/libonnxruntime.so.* \
+ && find numpy -type d -name tests -prune -exec rm -rf {} + \
+ && strip --strip-debug ml_dtypes/*.so rapidjson*.so
 COPY --from=wheel /src/dist /src/dist
 RUN /opt/uv/bin/uv pip install --python /opt/fin/bin/python --no-cache --compile-bytecode \
       --no-deps dist/*.whl \

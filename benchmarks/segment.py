@@ -7,7 +7,7 @@ are taken round by round, to the bare loop right before.
 import argparse
 from collections.abc import Sequence
 
-from benchmarks.serving import hops, throughput
+from benchmarks.serving import hops, starting, throughput
 
 MILLISECONDS = (0.3, 5.0)
 """What the networks take."""
@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n| segments | p50 | p99 | a hop adds |")
     print("|---|---|---|---|")
     for line in hops.lines():
+        print(line, flush=True)
+    print("\n| start to ready | slowest |")
+    print("|---|---|")
+    for line in starting.lines():
         print(line, flush=True)
 
 

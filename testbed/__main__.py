@@ -8,6 +8,7 @@ import typer
 from testbed.binaries import ensure
 from testbed.controlplane import ControlPlane
 from testbed.errors import TestbedError
+from testbed.images import ensure_images
 from testbed.progress import Reporter
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -23,6 +24,13 @@ def binaries() -> None:
     """Find the programs of the testbed, or download or build them, and say where each is."""
     for program in ensure(reporter=Reporter()).values():
         print(f"{program.binary.name} ({program.origin}): {program.path}")
+
+
+@app.command()
+def images() -> None:
+    """Build the images of the Dockerfile without a registry; say where and how large they are."""
+    for image in ensure_images(reporter=Reporter()).values():
+        print(f"{image.name} ({image.size / 1e6:.0f} MB): {image.archive}")
 
 
 @app.command()
