@@ -7,7 +7,7 @@ are taken round by round, to the bare loop right before.
 import argparse
 from collections.abc import Sequence
 
-from benchmarks.serving import hops, starting, throughput
+from benchmarks.serving import hops, starting, steady, throughput
 
 MILLISECONDS = (0.3, 5.0)
 """What the networks take."""
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n| start to ready | slowest |")
     print("|---|---|")
     for line in starting.lines():
+        print(line, flush=True)
+    print("\n| requests | memory of two segments, MB |")
+    print("|---|---|")
+    for line in steady.lines():
         print(line, flush=True)
 
 

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 Floats = NDArray[np.float32]
 
 CHANNELS, SIZE, CLASSES = 32, 32, 10
-SHAPE = (1, CHANNELS, SIZE, SIZE)
-"""One sample."""
+SHAPE = (1, 3, SIZE, SIZE)
+"""One sample: as those of CIFAR."""
 
 _LAYERS = 64
 _TIMED = 30
@@ -53,16 +53,16 @@ def _measure(file: Path) -> float:
 
 def _save(file: Path, layers: int) -> None:
     random = np.random.default_rng(1)
-    scale = (9 * CHANNELS) ** -0.5
-    nodes, constants, current = [], [], "x"
+    nodes, constants, current, channels = [], [], "x", SHAPE[1]
     for number in range(layers):
-        weights = random.normal(size=(CHANNELS, CHANNELS, 3, 3), scale=scale)
+        scale = (9 * channels) ** -0.5
+        weights = random.normal(size=(CHANNELS, channels, 3, 3), scale=scale)
         constants.append(numpy_helper.from_array(weights.astype(np.float32), f"w{number}"))
         nodes += [
             helper.make_node("Conv", [current, f"w{number}"], [f"c{number}"], pads=[1, 1, 1, 1]),
             helper.make_node("Relu", [f"c{number}"], [f"r{number}"]),
         ]
-        current = f"r{number}"
+        current, channels = f"r{number}", CHANNELS
     head = random.normal(size=(CHANNELS, CLASSES)).astype(np.float32)
     constants.append(numpy_helper.from_array(head, "head"))
     nodes += [

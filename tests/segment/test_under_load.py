@@ -1,5 +1,6 @@
 """What happens to requests while segments end, die, come back, hang or have too much to do."""
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import orjson
 import pytest
@@ -158,6 +160,38 @@ def test_what_is_too_much_is_refused_at_once(tmp_path: Path) -> None:
             assert entry.infer(BATCH).status == 200
         finally:
             fleet.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(("limit", "statuses"), [(2000, {200}), (50, {200, 429})])
+def test_a_thousand_clients_at_once(tmp_path: Path, limit: int, statuses: set[int]) -> None:
+    """All are answered, rightly or with a quick refusal; afterwards it serves as before."""
+    clients = 1000
+    stages = [(0, [0]), (1, [1, 2])]
+    body, headers = request(BATCH), {"Content-Type": "application/json"}
+
+    async def ask(session: aiohttp.ClientSession, url: str) -> tuple[int, bytes]:
+        async with session.post(url, data=body, headers=headers) as answer:
+            return answer.status, await answer.read()
+
+    async def ask_all(url: str) -> list[tuple[int, bytes]]:
+        timeout = aiohttp.ClientTimeout(total=120)
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            return await asyncio.gather(*(ask(session, url) for _ in range(clients)))
+
+    limits = {"requests": limit, "timeoutSeconds": 100}
+    with Fleet(CHAIN, tmp_path, stages, limits) as fleet:
+        url = f"http://{LOOPBACK}:{fleet.entry.http}/v2/models/{MODEL}/infer"
+        answers = asyncio.run(ask_all(url))
+        assert {status for status, _ in answers} == statuses
+        expected, _ = CHAIN.answer(BATCH)
+        for status, told in answers:
+            if status == 200:
+                (output,) = orjson.loads(told)["outputs"]
+                np.testing.assert_allclose(output["data"], expected.ravel(), rtol=1e-4, atol=1e-5)
+            else:
+                assert "try again later" in orjson.loads(told)["error"]
+        assert fleet.entry.infer(BATCH).status == 200
 
 
 def test_a_next_segment_that_hangs_costs_no_more_than_the_deadline(tmp_path: Path) -> None:

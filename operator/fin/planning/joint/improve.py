@@ -199,7 +199,7 @@ class Improvement:
             self.unit,
         )
         enough = self.bound * (1 + self.tolerance)
-        search.improve(enough, self.tolerance, self._in_time)
+        search.improve(enough, self.tolerance, self.time_left)
         if search.watts < self.watts * (1 - 1e-12):
             self._keep(tuple((each.candidate, 1, each.shares) for each in search.plan))
 

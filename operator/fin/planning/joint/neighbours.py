@@ -63,16 +63,18 @@ class Neighbours:
         """What the plan costs the objective."""
         return sum(each.candidate.watts for each in self.plan)
 
-    def improve(self, enough: float, tolerance: float, in_time: Callable[[], bool]) -> None:
+    def improve(
+        self, enough: float, tolerance: float, time_left: Callable[[], float | None]
+    ) -> None:
         """Improve until the plan costs at most ``enough`` watts, or nothing gets better."""
         for _ in range(ROUNDS):
             before = self.watts
             order = sorted(range(len(self.plan)), key=self._excess, reverse=True)
             for first in order:
-                if self.watts <= enough or not in_time():
+                if self.watts <= enough or time_left() == 0:
                     return
                 if self._excess(first) > tolerance * self.unit:
-                    self._anew(self._around(first), tolerance)
+                    self._anew(self._around(first), tolerance, time_left)
             if self.watts > before * (1 - tolerance / 10):
                 return
 
@@ -99,7 +101,9 @@ class Neighbours:
         ]
         return [first, *(index for _, index in sorted(others)[: TOGETHER - 1])]
 
-    def _anew(self, indices: Sequence[int], tolerance: float) -> None:
+    def _anew(
+        self, indices: Sequence[int], tolerance: float, time_left: Callable[[], float | None]
+    ) -> None:
         """Choose for some applications anew, and keep it where it is better."""
         free = set(indices)
         room = self.network.room.copy()
@@ -118,7 +122,7 @@ class Neighbours:
             candidates += self.offers[owner][:OFFERED]
         within = Within(count, np.maximum(room, 0.0))
         chooser = Chooser(self.network, self.classes, candidates, self.unit, 1, within=within)
-        choice = chooser.choose(tolerance)
+        choice = chooser.choose(tolerance, time_left)
         if choice.chosen is None:
             return
         watts = sum(candidate.watts * times for candidate, times, _ in choice.chosen)
