@@ -13,7 +13,7 @@ NETWORKS := examples/networks
 SERVING := benchmarks/serving
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
+.PHONY: help install demo cluster e2e test soak lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
 
 help: ## Explain these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,12 @@ $(INSTALLED): pyproject.toml requirements.lock
 
 demo: install ## Show it all on a real control plane on this machine
 	@$(BIN)/python -m testbed.demo
+
+cluster: install ## Start a cluster with real nodes on this machine (Linux, root); Ctrl-C ends it
+	@$(BIN)/python -m testbed cluster
+
+e2e: install ## Test the operator, installed by helm, on a cluster with real nodes (Linux, root)
+	$(BIN)/pytest $(PYTEST_ARGS) tests/e2e
 
 test: lint ## Run every check and every test (PYTEST_ARGS passes arguments to pytest)
 	$(BIN)/pytest $(PYTEST_ARGS)

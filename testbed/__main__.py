@@ -9,6 +9,8 @@ from testbed.binaries import ensure
 from testbed.controlplane import ControlPlane
 from testbed.errors import TestbedError
 from testbed.images import ensure_images
+from testbed.nodes.cluster import check_machine
+from testbed.nodes.sample import sample_cluster
 from testbed.progress import Reporter
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -47,6 +49,26 @@ def up() -> None:
             print(
                 f"API server at {control_plane.url}; Ctrl-C ends it.", file=sys.stderr, flush=True
             )
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        print("ended", file=sys.stderr)
+
+
+@app.command()
+def cluster() -> None:
+    """Start a cluster with three real nodes and keep it up until Ctrl-C; then it is gone.
+
+    Its nodes have the images of the Dockerfile: `helm install` works as in any cluster.
+    """
+    try:
+        check_machine(Reporter())
+        with sample_cluster(Reporter()) as started:
+            control_plane = started.control_plane
+            print(f"export KUBECONFIG={control_plane.kubeconfig}")
+            print(f"export PATH={control_plane.kubectl_path.parent}:$PATH")
+            names = ", ".join(started.nodes)
+            print(f"nodes {names} are Ready; Ctrl-C ends it.", file=sys.stderr, flush=True)
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:

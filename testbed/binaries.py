@@ -19,9 +19,10 @@ from testbed.build import build
 from testbed.download import ReleaseHosts, download
 from testbed.errors import TestbedError
 from testbed.progress import Reporter
-from testbed.versions import BINARIES, Binary
+from testbed.versions import BINARIES, CONTROL_PLANE_BINARIES, Binary
 
 _VERSION_ARGUMENTS = {
+    "coredns": ["-version"],
     "helm": ["version", "--short"],
     "kubectl": ["version", "--client"],
 }
@@ -47,7 +48,7 @@ class Program:
 
 
 def ensure(
-    names: Iterable[str] = BINARIES,
+    names: Iterable[str] = CONTROL_PLANE_BINARIES,
     *,
     reporter: Reporter | None = None,
     hosts: ReleaseHosts | None = None,
@@ -57,7 +58,7 @@ def ensure(
     Parameters
     ----------
     names
-        Some of `BINARIES`; all of them by default.
+        Some of `BINARIES`; those of a control plane by default.
     reporter
         Is told what is going on; nothing is said when everything is there.
     hosts

@@ -3,14 +3,15 @@
 import os
 import subprocess
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from testbed import cache
 from testbed.errors import TestbedError
 from testbed.progress import Reporter
 from testbed.toolchain import find_go
-from testbed.versions import BINARIES, GO_MODULE, Binary
+from testbed.versions import BINARIES, Binary
 
 _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 
@@ -18,23 +19,30 @@ _VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/vers
 def build(binaries: Iterable[Binary], workspace: Path, reporter: Reporter) -> None:
     """Build programs and put them into the cache.
 
-    All in one call of `go build`, which is much faster than one by one: they share most packages.
+    Those of a module in one call of `go build`: they share most packages, so that is much faster.
 
     Raises
     ------
     TestbedError
         There is no Go, or the build failed; the text ends with what Go said.
     """
-    wanted = list(binaries)
     go = find_go(workspace, reporter)
     output = workspace / "bin"
     output.mkdir()
+    wanted = sorted(binaries, key=lambda binary: binary.go_module)
+    for module, group in groupby(wanted, key=lambda binary: binary.go_module):
+        _build(list(group), module, go, output, reporter)
+
+
+def _build(
+    wanted: Sequence[Binary], module: Path, go: Path, output: Path, reporter: Reporter
+) -> None:
     packages = [binary.package for binary in wanted]
     total = 0
     with reporter.task("downloading Go modules") as update:
         # Lists what there is to compile, and downloads the modules that hold it on the way.
         modules = 0
-        for line in _run_go(go, "list", "-deps", *packages):
+        for line in _run_go(go, module, "list", "-deps", *packages):
             is_download = line.startswith("go: ")
             modules += is_download
             total += not is_download
@@ -42,7 +50,7 @@ def build(binaries: Iterable[Binary], workspace: Path, reporter: Reporter) -> No
     reporter.say(f"building {', '.join(binary.name for binary in wanted)}; this takes minutes")
     with reporter.task("compiling Go packages") as update:
         argv = ("build", "-v", "-trimpath", "-ldflags", _linker_flags(), "-o", f"{output}/")
-        for compiled, _ in enumerate(_run_go(go, *argv, *packages), start=1):
+        for compiled, _ in enumerate(_run_go(go, module, *argv, *packages), start=1):
             update(compiled, total)
     for binary in wanted:
         cache.store(output / binary.built_name, binary)
@@ -64,8 +72,8 @@ def _linker_flags() -> str:
     return " ".join(["-s", "-w", *(f"-X {flag}" for flag in flags)])
 
 
-def _run_go(go: Path, *arguments: str) -> Iterator[str]:
-    """Run Go in the module's directory and yield each line that it prints, as it does."""
+def _run_go(go: Path, module: Path, *arguments: str) -> Iterator[str]:
+    """Run Go in a module's directory and yield each line that it prints, as it does."""
     environment = os.environ | {
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly",
@@ -76,7 +84,7 @@ def _run_go(go: Path, *arguments: str) -> Iterator[str]:
     lines: deque[str] = deque(maxlen=30)
     with subprocess.Popen(
         [str(go), *arguments],
-        cwd=GO_MODULE,
+        cwd=module,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

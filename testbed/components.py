@@ -54,7 +54,12 @@ def etcd(programs: Mapping[str, Program], ports: Ports, directory: Path) -> list
 
 
 def api_server(
-    programs: Mapping[str, Program], ports: Ports, credentials: Credentials, *, fast_eviction: bool
+    programs: Mapping[str, Program],
+    address: str,
+    ports: Ports,
+    credentials: Credentials,
+    *,
+    fast_eviction: bool,
 ) -> list[str]:
     """Give the API server's command line.
 
@@ -63,8 +68,8 @@ def api_server(
     argv = [
         str(programs["kube-apiserver"].path),
         f"--etcd-servers=http://{ADDRESS}:{ports.etcd}",
-        f"--bind-address={ADDRESS}",
-        f"--advertise-address={ADDRESS}",
+        f"--bind-address={address}",
+        f"--advertise-address={address}",
         f"--secure-port={ports.api_server}",
         f"--tls-cert-file={credentials.server.certificate}",
         f"--tls-private-key-file={credentials.server.key}",

@@ -48,6 +48,10 @@ class ControlPlane:
 
     Parameters
     ----------
+    address
+        Where the API server listens; by default on loopback.
+    kwok
+        Whether kwok plays nodes.
     fast_node_loss
         Notice a lost node after 8 s instead of 50 s, and evict its pods 5 s later instead of 300 s.
     reporter
@@ -75,7 +79,15 @@ class ControlPlane:
     processes: ProcessGroup
     """Starts further processes that go with the testbed, such as the operator."""
 
-    def __init__(self, *, fast_node_loss: bool = False, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        address: str = ADDRESS,
+        kwok: bool = True,
+        fast_node_loss: bool = False,
+        reporter: Reporter | None = None,
+    ) -> None:
+        self._address, self._with_kwok = address, kwok
         self._fast_node_loss = fast_node_loss
         self._reporter = reporter
         self._kubeconfigs = itertools.count()
@@ -206,24 +218,33 @@ class ControlPlane:
             raise
 
     def _start(self) -> None:
-        ports = Ports(*free_ports(ADDRESS, 3))
-        self.url = f"https://{ADDRESS}:{ports.api_server}"
+        (port,) = free_ports(self._address, 1)
+        etcd, etcd_peer = free_ports(ADDRESS, 2)
+        ports = Ports(etcd, etcd_peer, port)
+        self.url = f"https://{self._address}:{ports.api_server}"
         self.processes = self._cleanup.enter_context(closing(ProcessGroup(_PREFIX)))
         self.directory = self.processes.directory
         self.processes.start("etcd", components.etcd(self._programs, ports, self.directory))
         credentials = self._make_credentials()
         self._api_server_argv = components.api_server(
-            self._programs, ports, credentials, fast_eviction=self._fast_node_loss
+            self._programs,
+            self._address,
+            ports,
+            credentials,
+            fast_eviction=self._fast_node_loss,
         )
         self.start_apiserver()
         fast = self._fast_node_loss
-        for name, argv in {
+        components_of = {
             "kube-controller-manager": components.controller_manager(
                 self._programs, credentials, fast_node_loss=fast
             ),
             "kube-scheduler": components.scheduler(self._programs, credentials),
-            "kwok": kwok.command(self._programs["kwok"].path, self.kubeconfig, fast_node_loss=fast),
-        }.items():
+        }
+        if self._with_kwok:
+            program = self._programs["kwok"].path
+            components_of["kwok"] = kwok.command(program, self.kubeconfig, fast_node_loss=fast)
+        for name, argv in components_of.items():
             self.processes.start(name, argv)
         client = self._cleanup.enter_context(self.make_client())
         self.core = CoreV1Api(client)
@@ -241,7 +262,7 @@ class ControlPlane:
         self.kubeconfig = self.kubeconfig_for_user("admin", ["system:masters"])
         return Credentials(
             ca=self._authority.pair,
-            server=self._authority.issue_server(ADDRESS, SERVICE_ADDRESS),
+            server=self._authority.issue_server(self._address, SERVICE_ADDRESS),
             kubelet_client=self._authority.issue_client("kubelet-client", ["system:masters"]),
             front_proxy_ca=front_proxy.certificate,
             front_proxy=front_proxy.issue_client("front-proxy-client"),

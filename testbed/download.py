@@ -89,6 +89,10 @@ def _release(binary: Binary, hosts: ReleaseHosts) -> _Release:
     if name == "helm":
         url = f"{hosts.helm}/helm-{version}-{system}-{processor}.tar.gz"
         return _Release(url, f"{url}.sha256sum", _line_of_file, f"{system}-{processor}/helm")
+    if name == "coredns":
+        file = f"coredns_{version.removeprefix('v')}_{system}_{processor}.tgz"
+        url = f"{hosts.github}/coredns/coredns/releases/download/{version}/{file}"
+        return _Release(url, f"{url}.sha256", _line_of_file, "coredns")
     url = f"{hosts.kubernetes}/release/{version}/bin/{system}/{processor}/{name}"
     return _Release(url, f"{url}.sha256", lambda text, _: text.strip())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.versions import BINARIES
+from testbed.versions import CONTROL_PLANE_BINARIES
 from tests.helpers.processes import parent_of, processes_that_name, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ def test_binaries_says_where_each_program_is() -> None:
     result = subprocess.run([*COMMAND, "binaries"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0
     lines = result.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(BINARIES)
+    assert [line.split()[0] for line in lines] == list(CONTROL_PLANE_BINARIES)
     for line in lines:
         assert Path(line.rsplit(": ", 1)[1]).is_file()
 

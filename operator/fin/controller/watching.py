@@ -21,6 +21,9 @@ _RESTART_MOST: Final = 30.0
 _INCOMPLETE: Final = 30.0
 """Seconds for which fewer watches than kinds are borne."""
 
+_IDENTITY: Final[Any] = "fin"
+"""For peering, which is off. Else kopf asks for the name of a user who has none in a container."""
+
 _SETTLED: Final = 120.0
 """Seconds after which watches count as settled, so that the next failure waits little again."""
 
@@ -92,6 +95,7 @@ class Watches:
                 settings=_settings(),
                 clusterwide=True,
                 standalone=True,
+                identity=_IDENTITY,
                 stop_flag=ended,
             )
         finally:
