@@ -9,10 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from fin.cluster.telemetry.counts import Counts
-from fin.segment.definitions import ENERGY, REQUEST_SECONDS, REQUESTS, SAMPLES
+from fin.segment.definitions import ENERGY, REQUEST_SECONDS, REQUESTS, ROUTES_LOADED, SAMPLES
 
 _CLIENTS: Final = frozenset({"rest", "grpc"})
-_USED: Final = tuple(each.name for each in (ENERGY, REQUEST_SECONDS, REQUESTS, SAMPLES))
+_USED: Final = tuple(
+    each.name for each in (ENERGY, REQUEST_SECONDS, REQUESTS, ROUTES_LOADED, SAMPLES)
+)
 
 _MOST: Final = 1e15
 """No counter of a segment comes to more: what does is no count."""
@@ -32,6 +34,9 @@ def read_counts(text: str) -> Counts:
     """
     # A parser of everything would take most of its time for what is not used.
     lines = [line for line in text.splitlines() if line.startswith(_USED)]
+    # Every segment shows it from the start; another image may have nothing to do with us.
+    if not any(line.startswith(ROUTES_LOADED.name) for line in lines):
+        raise UnreadableError(f"not the metrics of a segment: no {ROUTES_LOADED.name}")
     try:
         samples = [
             sample
