@@ -127,7 +127,7 @@ class Rounds:
             if self._outcome is None:
                 return
             try:
-                patches = [await self._shown(self._outcome, key) for key in apps]
+                patches = await asyncio.gather(*(self._shown(self._outcome, key) for key in apps))
                 await self._writer.write_status(each for each in patches if each)
             except (ApiError, FailedWritesError, OutdatedError, WritingStoppedError) as error:
                 _log.warning("status: what was observed: %s", error)
@@ -140,8 +140,11 @@ class Rounds:
             if error.status == 404:
                 return None
             raise
-        state = outcome.decision.states.get(app)
-        if state is None or reading.at(live, "metadata", "generation") != state.generation:
+        known = outcome.world.apps.get(app)
+        if known is None or (known.metadata.uid, known.metadata.generation) != (
+            reading.uid(live),
+            reading.at(live, "metadata", "generation"),
+        ):
             return None
         live["kind"] = kinds.APP.name
         return self._steps.show(outcome, live, self._collector.told, time.time())

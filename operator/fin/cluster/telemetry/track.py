@@ -14,7 +14,9 @@ from fin.cluster.telemetry.seen import Seen, faded, seen
 from fin.cluster.telemetry.subject import Subject
 
 _NEARLY: Final = 0.1
-_NEARLY_SHARE: Final = 0.01
+_NEARLY_P99: Final = 0.25
+_NEARLY_SHARE: Final = 0.02
+"""By how much what is seen may change without being said anew: it fluctuates all the time."""
 
 NOT_YET: Final = Verdict("Unknown", "NotObserved", "The segments were not observed long enough yet")
 
@@ -204,10 +206,11 @@ def _essence(told: Told) -> tuple[object, ...]:
 
 def _nearly_seen(told: Seen, now: Seen) -> bool:
     """Compare what has latency and shares in both, or in neither."""
-    pairs = [(told.rate, now.rate), (told.power, now.power)]
+    pairs = [(told.rate, now.rate, _NEARLY), (told.power, now.power, _NEARLY)]
     if told.latency and now.latency:
-        pairs += [(told.latency.mean, now.latency.mean), (told.latency.p99, now.latency.p99)]
+        pairs.append((told.latency.mean, now.latency.mean, _NEARLY))
+        pairs.append((told.latency.p99, now.latency.p99, _NEARLY_P99))
     shares, before = now.shares or {}, told.shares or {}
-    return all(abs(new - old) <= _NEARLY * old for old, new in pairs) and all(
+    return all(abs(new - old) <= nearly * old for old, new, nearly in pairs) and all(
         abs(shares[name] - before.get(name, 0.0)) <= _NEARLY_SHARE for name in shares
     )
