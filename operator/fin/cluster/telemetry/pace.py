@@ -19,7 +19,7 @@ class Pace:
 
     @property
     def telling(self) -> float:
-        """Time observed before anything is said, and between two changes of what is said."""
+        """Time observed, faded, before anything is said; and between two changes of that."""
         return 2 * self.period
 
     @property
