@@ -155,15 +155,15 @@ class Rounds:
 
     async def _round(self) -> None:
         outcome, taken_at = await self._think()
-        self._outcome = None
+        # Also where some of it can't be written: one app that is refused must not blind the others.
+        self._outcome = outcome
+        self._collector.follow(outcome.subjects)
         decision = outcome.decision
         self._memory = decision.memory
         # What is told holds, whether all could be written or not.
         refused = await self._act(outcome, taken_at)
         await self._tell(outcome)
         await self._writer.write_status(outcome.patches)
-        self._outcome = outcome
-        self._collector.follow(outcome.subjects)
         self._metrics.show(await in_thread(self._steps.report, outcome))
         if decision.requeue_after is not None:
             self._alarm.set(max(decision.requeue_after, QUIET))
