@@ -31,7 +31,7 @@ def command(program: Path, kubeconfig: Path, *, fast_node_loss: bool) -> list[st
         "--manage-all-nodes=false",
         f"--manage-nodes-with-label-selector={_LABEL_KUBELET}=kwok",
         f"--node-lease-duration-seconds={8 if fast_node_loss else 40}",
-        "--cidr=10.200.0.0/16",
+        "--cidr=198.18.0.0/16",  # RFC 2544: no network has these, and the operator asks there
         "--node-ip=127.0.0.1",
         "--node-port=0",
         "--v=WARN",

@@ -60,6 +60,7 @@ class Operator:
         self.argv = [
             *("fin", "run", f"--segment-image={IMAGE}", f"--lease-namespace={NAMESPACE}"),
             *(f"--metrics-address={metrics}", f"--health-address={health}"),
+            "--observe-every=24h",  # nobody answers at the addresses that kwok gives to pods
         ]
         self.metrics_url = f"http://{metrics}/metrics"
         self._ready_url = f"http://{health}/readyz"

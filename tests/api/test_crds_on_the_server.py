@@ -113,10 +113,11 @@ def test_the_api_server_fills_in_the_defaults(server: Server) -> None:
 
     raw = cases.app()
     raw["spec"]["latency"] = {"target": "20ms"}
-    del raw["spec"]["priority"], raw["spec"]["placement"]
+    del raw["spec"]["priority"], raw["spec"]["placement"], raw["spec"]["adapt"]
     spec = server.create(InferenceApp, raw)["spec"]
     assert spec["latency"]["statistic"] == "Mean"
     assert (spec["priority"], spec["placement"]) == (0, {"localBlocks": 0})
+    assert spec["adapt"] is False
 
     links = server.create(NetworkTopology, cases.topology())["spec"]["links"]
     assert [link["directed"] for link in links] == [True, False]
@@ -262,14 +263,21 @@ def test_kubectl_get_shows_what_people_want_to_know(
         "observedGeneration": 1,
         "conditions": [
             _condition("Accepted", "True", "Valid"), _condition("Ready", "True", "Serving"),
+            _condition("Drifted", "False", "AsPlanned"),
         ],
         "plan": {
             "revision": "7c9f21ab", "exit": "exit2", "accuracy": 0.83, "latency": "18.7ms",
-            "energyPerInference": "9.33m", "power": "187m", "gap": 0.004,
+            "energyPerInference": "9.33m", "power": "187m", "gap": 0.004, "rate": "20",
+            "exits": [{"name": "exit1", "share": 0.35}, {"name": "exit2", "share": 0.65}],
             "segments": [
                 {"name": "gate-camera-3f20c9d1", "nodeName": "mobile-0", "tier": "mobile",
                  "blocks": ["conv1"], "cpu": "250m", "memory": "96Mi"},
             ],
+        },
+        "observed": {
+            "revision": "7c9f21ab", "rate": "20.4", "power": "191m",
+            "latency": {"mean": "16.2ms", "p99": "41ms", "fromSource": "0s"},
+            "exits": [{"name": "exit1", "share": 0.341}, {"name": "exit2", "share": 0.659}],
         },
     }  # fmt: skip
     _patch_status(cluster, "iapp", "gate-camera", status, namespace)
@@ -284,7 +292,7 @@ def test_kubectl_get_shows_what_people_want_to_know(
     }  # fmt: skip
     wide = _table(cluster, "iapp", namespace, "-o", "wide")
     assert (wide["SOURCE"], wide["RATE"], wide["PRIORITY"]) == ("mobile-0", "20", "-5")
-    assert wide["REVISION"] == "7c9f21ab"
+    assert (wide["REVISION"], wide["DRIFTED"]) == ("7c9f21ab", "False")
     assert _table(cluster, "dnn", namespace) == {
         "NAME": "b-alexnet", "ACCEPTED": "False", "INPUT": "3072", "ACCURACY": "0.86",
     }  # fmt: skip

@@ -45,6 +45,7 @@ SWITCHES: dict[str, Values] = {
         "planner": {"gamma": 1_000_000, "tolerance": 1e-5, "utilisation": 1, "minSaving": 0}
     },
     "moves": {"moves": {"drain": "1.5s", "readyTimeout": "1h30m"}},
+    "observing": {"observing": {"every": "1m"}},
     "log": {"logFormat": "json"},
     "no CRDs": {"crds": {"enabled": False}},
     "CRDs not kept": {"crds": {"keep": False}},
@@ -180,6 +181,7 @@ def test_fin_run_takes_the_flags_as_the_values_say(chart_cluster: ControlPlane) 
         **SWITCHES["segment"],
         "planner": {"gamma": 1_000_000, "tolerance": 1e-5, "utilisation": 0.9, "minSaving": 0},
         "moves": {"drain": "1.5s", "readyTimeout": "1h30m"},
+        "observing": {"every": "1m"},
         "metrics": {"port": 9090},
         "logFormat": "json",
     }
@@ -201,6 +203,7 @@ def test_fin_run_takes_the_flags_as_the_values_say(chart_cluster: ControlPlane) 
         "lease_namespace": NAMESPACE,
         "drain": 1.5,
         "ready_timeout": 5400.0,
+        "observe_every": 60.0,
         "log_format": LogFormat.JSON,
     }
 

@@ -35,6 +35,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "number for a duration": ({"moves": {"drain": 5}}, "'/moves/drain': got number, want string"),
     "duration without unit": ({"moves": {"drain": "5"}}, "'/moves/drain': '5' does not match"),
     "duration in days": ({"moves": {"readyTimeout": "1d"}}, "'/moves/readyTimeout': '1d' does"),
+    "period without unit": ({"observing": {"every": "9"}}, "'/observing/every': '9' does not"),
     "port of root": ({"metrics": {"port": 80}}, "'/metrics/port': minimum: got 80, want 1,024"),
     "no port": ({"metrics": {"port": 70000}}, "'/metrics/port': maximum: got 70,000"),
     "upper-case name": ({"fullnameOverride": "FIN"}, "'/fullnameOverride': 'FIN' does not match"),

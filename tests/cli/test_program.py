@@ -135,6 +135,7 @@ FLAGS: list[tuple[str, str, str, Any]] = [
     ("--lease-namespace", "system", "lease_namespace", "system"),
     ("--drain", "1m30s", "drain", 90.0),
     ("--ready-timeout", "500ms", "ready_timeout", 0.5),
+    ("--observe-every", "1m", "observe_every", 60.0),
     ("--log-format", "json", "log_format", "json"),
 ]
 
@@ -171,6 +172,7 @@ def test_host_paths_are_allowed_by_flag_or_variable(
         ("--drain", "5"),
         ("--drain", "-5s"),
         ("--ready-timeout", "0s"),
+        ("--observe-every", "0s"),
         ("--log-format", "xml"),
     ],
 )

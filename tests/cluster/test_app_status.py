@@ -54,8 +54,11 @@ def test_a_served_app_tells_its_plan(operator: Operator) -> None:
         names.CONDITION_ACCEPTED,
         names.CONDITION_PLANNED,
         names.CONDITION_READY,
+        names.CONDITION_DRIFTED,
     ]
-    assert all(each["status"] == "True" for each in status(operator)["conditions"])
+    *good, drifted = status(operator)["conditions"]
+    assert all(each["status"] == "True" for each in good)
+    assert (drifted["status"], drifted["reason"]) == ("Unknown", "NotObserved")
     assert all(each["observedGeneration"] == 1 for each in status(operator)["conditions"])
     assert status(operator)["observedGeneration"] == 1
     plan = status(operator)["plan"]
@@ -79,6 +82,8 @@ def test_a_served_app_tells_its_plan(operator: Operator) -> None:
     assert plan["power"] == f"{10 * energy * 1e3:.3g}m"
     assert float(plan["latency"].removesuffix("ms")) <= 50
     assert 0 <= plan["gap"] <= 1e-3
+    assert plan["rate"] == "10"
+    assert plan["exits"] == [{"name": "block1", "share": 0.4}, {"name": "final", "share": 0.6}]
 
 
 def test_nothing_is_written_where_nothing_has_changed(operator: Operator) -> None:

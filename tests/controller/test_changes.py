@@ -116,6 +116,15 @@ def test_a_change_of_a_pod_matters(change: str) -> None:
     assert matters(kinds.POD, pod(), POD_CHANGES[change])
 
 
+def test_where_a_segment_answers_matters() -> None:
+    ours = pod()
+    ours["metadata"]["labels"] = dict(OURS)
+    ready = [{"type": "Ready", "status": "True"}]
+    ours["status"] |= {"podIP": "10.0.0.1", "conditions": ready}
+    assert matters(kinds.POD, ours, lambda o: o["status"].update(podIP="10.0.0.2"))
+    assert matters(kinds.POD, ours, lambda o: o["status"].pop("conditions"))
+
+
 @pytest.mark.parametrize("noise", POD_NOISE)
 def test_noise_on_a_pod_does_not(noise: str) -> None:
     assert not matters(kinds.POD, pod(), POD_NOISE[noise])

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from fin.cluster.telemetry.pace import Pace
 from fin.controller import health
 from fin.controller.alarm import Alarm
+from fin.controller.collector import Collector
 from fin.controller.connection import load_configuration
 from fin.controller.health import Health
 from fin.controller.kube import Kube
 from fin.controller.lease import Lease
 from fin.controller.metrics import Metrics
 from fin.controller.rounds import Rounds
+from fin.controller.scraping import Scraper
 from fin.controller.settings import OperatorSettings
 from fin.controller.steps import Steps
 from fin.controller.watching import Watches
@@ -30,9 +33,11 @@ class Parts:
         configuration = await load_configuration()
         async with Kube(configuration, lambda *_: None) as kube:
             self.lease = Lease(kube, "default", "me", lambda _: None)
-            self.rounds = Rounds(
-                kube, self.lease, Alarm(), Steps(OperatorSettings()), Metrics(), "me"
-            )
+            async with Scraper() as scraper:
+                metrics = Metrics()
+                collector = Collector(scraper, Pace(), metrics)
+                steps = Steps(OperatorSettings())
+                self.rounds = Rounds(kube, self.lease, Alarm(), steps, metrics, collector, "me")
             self.watches = Watches(configuration, lambda: None, lambda: None)
             self.health = Health(self.lease, self.rounds, self.watches)
 

@@ -6,7 +6,10 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from fin.cluster.conditions import Verdict
 from fin.cluster.revision import Share
+from fin.cluster.telemetry.seen import Latency, Seen
+from fin.cluster.telemetry.track import Told, Track
 from fin.controller.definitions import BY_NAME
 from fin.controller.energy import EnergyMeter
 from fin.controller.metrics import Metrics
@@ -22,6 +25,8 @@ APP = AppReport(
     rate=20.0,
     energy={EDGE: 8e-3, MOBILE: 1e-3},
     latency=0.0187,
+    source_latency=0.004,
+    shares={"early": 0.4, "final": 0.6},
     latency_target=0.02,
     accuracy=0.83,
     gap=0.004,
@@ -38,6 +43,17 @@ REPORT = Report(
     power_bound=0.17,
 )
 
+TRACK = Track(
+    "7c9f21ab",
+    0.0,
+    off={"exits": 3.0},
+    now=Told(
+        "7c9f21ab",
+        Verdict("True", "ExitsOffPlan", "Leaving elsewhere"),
+        Seen(60.0, 1200.0, 1.0, 21.0, 0.2, Latency(0.015, 0.04), {"early": 0.3, "final": 0.7}),
+    ),
+)
+
 
 class Clock:
     def __init__(self) -> None:
@@ -51,6 +67,7 @@ class Clock:
 def metrics() -> Metrics:
     made = Metrics()
     made.show(REPORT)
+    made.observe({KEY: TRACK})
     made.count_request("apply", "Deployment", 200)
     made.rounds.labels("done").inc()
     return made
@@ -72,12 +89,27 @@ def test_what_an_app_costs_and_gets(metrics: Metrics) -> None:
     assert found["fin_app_power_watts", KEY + mobile] == pytest.approx(0.02)
     assert found["fin_app_planned_latency_seconds", KEY] == 0.0187
     assert found["fin_app_latency_target_seconds", KEY] == 0.02
+    assert found["fin_app_planned_source_latency_seconds", KEY] == 0.004
+    assert found["fin_app_planned_exit_ratio", (*KEY, "early")] == 0.4
     assert found["fin_app_accuracy_ratio", KEY] == 0.83
     assert found["fin_app_gap_ratio", KEY] == 0.004
     assert found["fin_app_power_saved_watts", (*KEY, "source-only")] == 0.5
     assert found["fin_app_power_saved_watts", (*KEY, "cloud-only")] == -0.1
     assert found["fin_app_ready", KEY] == 1
     assert found["fin_app_ready", ("vision", "waits")] == 0
+
+
+def test_what_was_observed_of_an_app(metrics: Metrics) -> None:
+    found = samples(metrics)
+    assert found["fin_app_observed_rate_per_second", KEY] == 21
+    assert found["fin_app_observed_power_watts", KEY] == 0.2
+    assert found["fin_app_observed_latency_seconds", (*KEY, "mean")] == 0.015
+    assert found["fin_app_observed_latency_seconds", (*KEY, "p99")] == 0.04
+    assert found["fin_app_observed_exit_ratio", (*KEY, "early")] == 0.3
+    assert found["fin_app_drifted", (*KEY, "exits")] == 1
+    assert found["fin_app_drifted", (*KEY, "rate")] == 0
+    metrics.observe({KEY: replace(TRACK, now=None)})
+    assert not any("observed" in name or "drifted" in name for name, _ in samples(metrics))
 
 
 def test_totals_and_the_system(metrics: Metrics) -> None:
@@ -112,6 +144,7 @@ def test_a_latency_target_that_is_not_known_is_left_out(metrics: Metrics) -> Non
 
 def test_what_is_gone_is_gone_from_the_metrics(metrics: Metrics) -> None:
     metrics.show(Report())
+    metrics.observe({})
     left = {name for name, labels in samples(metrics) if "gate" in labels or "edge-0" in labels}
     assert not left
 
@@ -179,6 +212,7 @@ def test_the_text_is_what_prometheus_reads_and_keeps_its_conventions(metrics: Me
     units = ("_seconds", "_joules", "_watts", "_bytes", "_cores", "_ratio", "_per_second")
     counted = {"fin_apps_admitted", "fin_apps_refused", "fin_app_ready", "fin_leader"}
     counted |= {"fin_node_pods_reserved", "fin_node_pods_usable", "fin_build_info"}
+    counted |= {"fin_app_drifted"}
     for family in families:
         assert family.documentation, family.name
         assert family.documentation.endswith(".") or family.name.startswith("process_")

@@ -5,7 +5,7 @@ import pytest
 from fin.api.duration import Duration
 from fin.api.quantity import Quantity
 from fin.controller import kinds
-from fin.controller.definitions import BY_NAME
+from fin.controller.definitions import BY_NAME, OBSERVED
 from testbed import ControlPlane
 from tests.helpers.api import until
 from tests.helpers.operator import Operator
@@ -118,6 +118,8 @@ def test_every_metric_is_described_and_there(scene: Scene, operator: Operator) -
         assert f"# TYPE {name} {definition.type}" in text
     bare = {name for name, _ in operator.metrics()}
     for name, definition in BY_NAME.items():
+        if definition in OBSERVED:  # nobody answers where kwok's pods are (test_operator_observes)
+            continue
         assert (f"{name}_count" if definition.type == "histogram" else name) in bare
 
 

@@ -101,6 +101,7 @@ def app() -> Object:
             "minAccuracy": 0.8,
             "priority": -5,
             "placement": {"localBlocks": 1, "tiers": ["mobile", "edge"]},
+            "adapt": True,
         },
     }
 
@@ -388,6 +389,8 @@ BROKEN: tuple[Broken, ...] = (
          server_words=_GREATER),
     _app("priority is whole", ("spec", "priority"), 0.5, "spec.priority", "must be an integer",
          server_words="must be of type integer"),
+    _app("adapt is true or false", ("spec", "adapt"), "yes", "spec.adapt",
+         "must be true or false, not a string", server_words="must be of type boolean"),
     _app("local blocks are counted", ("spec", "placement", "localBlocks"), -1,
          "spec.placement.localBlocks", _AT_LEAST, server_words=_GREATER),
     _app("tiers are not none", ("spec", "placement", "tiers"), [], "spec.placement.tiers",

@@ -19,6 +19,8 @@ from tests.helpers.api import Api, until
 FIN = Path(sys.executable).with_name("fin")
 IMAGE = "registry.example/fin-segment:test"
 DRAIN = "500ms"
+NEVER = "24h"
+"""How often it reads segments: nobody answers at the addresses that kwok gives to pods."""
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -41,6 +43,7 @@ class Operator:
         *,
         namespace: str,
         name: str = "fin",
+        observe_every: str = NEVER,
         flags: tuple[str, ...] = (),
     ) -> None:
         self._processes = control_plane.processes
@@ -50,7 +53,7 @@ class Operator:
         self._argv = [
             *(str(FIN), "run", "--segment-image", IMAGE, "--drain", DRAIN),
             *("--metrics-address", "127.0.0.1:0", "--health-address", "127.0.0.1:0"),
-            *("--lease-namespace", namespace, *flags),
+            *("--lease-namespace", namespace, "--observe-every", observe_every, *flags),
         ]
         self._log_begins = 0
         self._excused = 0

@@ -25,6 +25,9 @@ from fin.cluster.running import read_running
 from fin.cluster.settings import MoveSettings, SegmentSettings
 from fin.cluster.snapshot import Snapshot
 from fin.cluster.status import StatusPatch, status_patches
+from fin.cluster.telemetry.adapting import Adapted
+from fin.cluster.telemetry.inforce import in_force
+from fin.cluster.telemetry.track import Told
 from fin.cluster.world import World, build_world
 from fin.planning.plan import Plan
 from fin.planning.problem import AppKey
@@ -219,6 +222,7 @@ class SimulatedCluster:
             if "sim" not in pod or node is None:
                 continue
             sim = pod["sim"]
+            pod["status"].setdefault("podIP", "192.0.2.1")
             image = pod["spec"]["containers"][0]["image"]
             started = self.now >= sim["bound"] + self.startup and image not in self.broken_images
             _set_ready(pod, self._timestamp(), ready=started and _node_is_ready(node))
@@ -321,10 +325,13 @@ class Operator:
     events: list[Event] = field(default_factory=list)
     decision: Decision | None = None
     patches: tuple[StatusPatch, ...] = ()
+    proposals: dict[AppKey, Adapted] = field(default_factory=dict)
+    told_of: dict[AppKey, Told] = field(default_factory=dict)
 
     def look(self) -> tuple[Snapshot, World]:
         snapshot = self.cluster.snapshot()
-        world = leave_out(build_world(snapshot), self.memory, self.cluster.now)
+        adapted = in_force(snapshot, self.memory) | self.proposals
+        world = leave_out(build_world(snapshot, adapted=adapted), self.memory, self.cluster.now)
         return snapshot, world
 
     def decide(self) -> Decision:
@@ -335,7 +342,9 @@ class Operator:
             plan = make_plan(world.problem, read_running(snapshot, world, self.memory))
         now = self.cluster.now
         self.decision = decide(snapshot, world, plan, self.settings, now, self.memory)
-        self.patches = status_patches(snapshot, world, plan, self.decision, self.settings, now)
+        self.patches = status_patches(
+            snapshot, world, plan, self.decision, self.settings, now, self.told_of
+        )
         return self.decision
 
     def act(self, decision: Decision, limit: int | None = None) -> int:

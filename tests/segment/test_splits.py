@@ -98,3 +98,6 @@ def test_a_way_may_come_back_to_a_segment(tmp_path: Path) -> None:
         )
         second = fleet.segments[1]
         assert second.metric("fin_segment_energy_joules_total", component="compute") == 2 * on
+        # Once from the client, and once more when the way came back.
+        served = "fin_segment_request_duration_seconds_count"
+        assert [fleet.entry.metric(served, origin=each) for each in ("client", "hop")] == [1, 1]

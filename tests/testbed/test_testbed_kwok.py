@@ -100,7 +100,7 @@ def test_pods_become_ready_by_themselves(cluster: ControlPlane, namespace: str) 
     status = cluster.core.read_namespaced_pod("plain", namespace).status
     assert status
     assert status.pod_ip
-    assert status.pod_ip.startswith("10.200.")
+    assert status.pod_ip.startswith("198.18.")
     assert status.container_statuses
     assert [one.ready for one in status.container_statuses] == [True]
     assert status.init_container_statuses

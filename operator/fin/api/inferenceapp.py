@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from fin.api import names
-from fin.api.base import LIST, WHOLE, Model, Ratio, refuse, repeated
+from fin.api.base import LIST, WHOLE, Flag, Model, Ratio, refuse, repeated
 from fin.api.duration import Duration
 from fin.api.exact import Positive
 from fin.api.meta import Conditions, ObjectMeta
@@ -79,6 +79,31 @@ class InferenceAppSpec(Model):
         description="Where the app's blocks may run.",
         json_schema_extra={"default": {}},
     )
+    adapt: Flag = Field(
+        default=False,
+        description="Plan with the observed rate and exit shares instead of the declared ones, "
+        "once these have left the plan's tolerance for a while.",
+    )
+
+
+class ExitStatus(Model):
+    """How many samples leave at an exit."""
+
+    name: LabelValue = Field(description="The exit.")
+    share: Ratio = Field(description="The share of all samples that leave there.")
+
+
+_Exits = Annotated[
+    tuple[ExitStatus, ...],
+    Field(
+        max_length=256,
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+        },
+    ),
+    LIST,
+]
 
 
 class SegmentStatus(Model):
@@ -104,7 +129,17 @@ class PlanStatus(Model):
     energy_per_inference: Quantity = Field(
         description="Energy of an inference, compute and network, in joules."
     )
-    power: Quantity = Field(description="Energy per second at the app's rate, in watts.")
+    power: Quantity = Field(description="Energy per second at the planned rate, in watts.")
+    rate: Quantity | None = Field(
+        default=None,
+        description="The inferences per second that it is planned for: spec.rate, or with "
+        "spec.adapt what was observed.",
+    )
+    exits: _Exits | None = Field(
+        default=None,
+        description="The shares of samples that it is planned for: the model's, or with "
+        "spec.adapt what was observed.",
+    )
     gap: Ratio = Field(
         description="The share of its energy that the best plan could save, at most."
     )
@@ -117,6 +152,37 @@ class PlanStatus(Model):
     )
 
 
+class ObservedLatency(Model):
+    """How long requests took, as the entry segment measured it."""
+
+    mean: Duration = Field(description="The mean, from a request's arrival until it was served.")
+    p99: Duration = Field(
+        description="The 99th percentile, as exact as the buckets of the segment's histogram."
+    )
+    from_source: Duration = Field(
+        description="The planned time of an input from the source to the entry, which no segment "
+        "can measure: it comes on top."
+    )
+
+
+class ObservedStatus(Model):
+    """What the segments of the running revision report, smoothed."""
+
+    revision: LabelValue = Field(description="The revision that was observed.")
+    rate: Quantity = Field(
+        description="The inferences per second that clients ask for, refused and failed ones "
+        "included."
+    )
+    power: Quantity = Field(description="The modelled energy of all that ran, in watts.")
+    latency: ObservedLatency | None = Field(
+        default=None, description="How long requests took. Absent before 100 requests."
+    )
+    exits: _Exits | None = Field(
+        default=None,
+        description="The shares of samples that left at each exit. Absent before 100 requests.",
+    )
+
+
 class InferenceAppStatus(Model):
     """How the app is doing."""
 
@@ -126,10 +192,16 @@ class InferenceAppStatus(Model):
     conditions: Conditions = Field(
         default=(),
         description="Accepted: the spec can be read. Planned: a plan meets its targets. "
-        "Ready: a revision that meets the current generation serves.",
+        "Ready: a revision that meets the current generation serves. Drifted: what is observed "
+        "has left the plan's tolerance.",
     )
     plan: PlanStatus | None = Field(
         default=None, description="The plan in force. Absent where there is none."
+    )
+    observed: ObservedStatus | None = Field(
+        default=None,
+        description="What the running segments report. Absent where they can't be read, or were "
+        "not read long enough.",
     )
 
 
@@ -161,6 +233,12 @@ class InferenceApp(Resource):
         Column("Rate", ".spec.rate", "Inferences per second.", wide=True),
         Column("Priority", ".spec.priority", "Higher comes first.", type="integer", wide=True),
         Column("Revision", ".status.plan.revision", "The plan's hash.", wide=True),
+        Column(
+            "Drifted",
+            condition("Drifted", "status"),
+            "Whether what is observed has left the plan's tolerance.",
+            wide=True,
+        ),
         AGE,
     )
     ROOT_RULES: ClassVar[tuple[tuple[str, str], ...]] = (

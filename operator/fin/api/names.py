@@ -24,6 +24,7 @@ LABEL_GFLOPS_PER_WATT: Final = f"{GROUP}/gflops-per-watt"
 LABEL_APP: Final = f"{GROUP}/app"
 LABEL_SEGMENT: Final = f"{GROUP}/segment"
 ANNOTATION_PLAN: Final = f"{GROUP}/plan"
+ANNOTATION_ADAPTED: Final = f"{GROUP}/adapted"
 
 # On an InferenceApp, by its owner.
 ANNOTATION_HOLD: Final = f"{GROUP}/hold"
@@ -37,6 +38,7 @@ FIELD_MANAGER: Final = "fin-operator"
 CONDITION_ACCEPTED: Final = "Accepted"
 CONDITION_PLANNED: Final = "Planned"
 CONDITION_READY: Final = "Ready"
+CONDITION_DRIFTED: Final = "Drifted"
 
 # What an object without a namespace belongs to.
 DEFAULT_NAMESPACE: Final = "default"

@@ -31,7 +31,8 @@ AGE = Column("Age", ".metadata.creationTimestamp", "Time since its creation.", t
 class Resource(Model):
     """An object of one of the API's kinds.
 
-    ``status`` is written and never read, so it is no field here: ``STATUS`` is its model.
+    ``status`` is written, and nothing is decided by it, so it is no field here: ``STATUS`` is its
+    model.
     """
 
     KIND: ClassVar[str]

@@ -84,6 +84,16 @@ def run(
             help="How long a new revision may take to become Ready.",
         ),
     ] = "5m",  # type: ignore[assignment]
+    observe_every: Annotated[
+        float,
+        typer.Option(
+            parser=positive_duration,
+            metavar="DURATION",
+            envvar="FIN_OBSERVE_EVERY",
+            help="How often the metrics of segments are read. What is observed is smoothed over "
+            "four times as long, and acted on when it has lasted eight times as long.",
+        ),
+    ] = "15s",  # type: ignore[assignment]
     log_format: Annotated[
         LogFormat, typer.Option(envvar="FIN_LOG_FORMAT", help="How log lines are written.")
     ] = LogFormat.TEXT,
@@ -107,6 +117,7 @@ def run(
         lease_namespace=lease_namespace,
         drain=drain,
         ready_timeout=ready_timeout,
+        observe_every=observe_every,
         log_format=log_format.value,
     )
     raise typer.Exit(operate(settings))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from fin.cluster.telemetry.adapting import Adapted
 from fin.cluster.world import World
 from fin.planning.plan import AppPlan
 from fin.planning.problem import AppKey
@@ -37,6 +38,8 @@ class MoveMemory:
         else an app that was broken for it would be planned back to where it came from.
     told
         Standing troubles that an Event has told already: app, its uid, and the reason.
+    adapted
+        What apps were planned with last in place of declared values, should it not be written yet.
     """
 
     idle: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class MoveMemory:
     replaced: Mapping[tuple[str, str], Failure] = field(default_factory=dict)
     exchange: Mapping[AppKey, AppPlan] = field(default_factory=dict)
     told: frozenset[tuple[AppKey, str, str]] = frozenset()
+    adapted: Mapping[AppKey, Adapted] = field(default_factory=dict)
 
 
 def excluded_nodes(memory: MoveMemory, app: AppKey, now: float) -> frozenset[str]:

@@ -21,6 +21,7 @@ from fin.cluster.running import revision_of
 from fin.cluster.settings import MoveSettings
 from fin.cluster.snapshot import Snapshot
 from fin.cluster.states import state_of
+from fin.cluster.telemetry.adapting import DECLARED
 from fin.cluster.telling import done, failed, standing
 from fin.cluster.world import World
 from fin.cluster.writing import Step, Writer, replaced_by
@@ -93,7 +94,7 @@ class _Round:
             over = self._drained(case, step)
             idle.update(over.until)
             step = replace(step, remove=tuple(sorted({*step.remove, *over.remove})))
-            writes = tuple(Writer(self.seen, case, step).actions())
+            writes = tuple(self._writer(case, step).actions())
             anew = replaced_by(case, step, writes)
             for name in anew:
                 failure = replaced.get((key[0], name))
@@ -119,6 +120,7 @@ class _Round:
                 replaced=replaced,
                 exchange=self._exchange(),
                 told=frozenset(lasting),
+                adapted=self.world.adapted,
             ),
             requeue_after=self._requeue_after(idle.values(), replaced),
         )
@@ -164,6 +166,12 @@ class _Round:
             return True
         return case.degraded and old.entry.name == case.wanted.entry.name
 
+    def _writer(self, case: Case, step: Step) -> Writer:
+        spec = self.world.apps.get(case.key)
+        adapts = spec is None or spec.spec.adapt
+        adapted = self.world.adapted.get(case.key) if adapts else DECLARED
+        return Writer(self.seen, case, step, adapted)
+
     def _drained(self, case: Case, step: Step) -> Drained:
         return drained(
             self.seen,
@@ -171,7 +179,7 @@ class _Round:
             self.settings,
             self.now,
             self.memory.idle,
-            config_is_current=Writer(self.seen, case, step).config_is_current(),
+            config_is_current=self._writer(case, step).config_is_current(),
         )
 
     def _exchange(self) -> dict[AppKey, AppPlan]:

@@ -6,9 +6,14 @@ from typing import Any
 
 from fin.api.dnnmodel import DNNModelStatus
 from fin.api.duration import Duration
-from fin.api.inferenceapp import InferenceAppStatus, PlanStatus, SegmentStatus
+from fin.api.inferenceapp import (
+    InferenceAppStatus,
+    PlanStatus,
+    SegmentStatus,
+)
 from fin.api.names import (
     CONDITION_ACCEPTED,
+    CONDITION_DRIFTED,
     CONDITION_PLANNED,
     CONDITION_READY,
     DNN_MODEL,
@@ -23,11 +28,16 @@ from fin.cluster.decision import AppState, Decision
 from fin.cluster.findings import Finding
 from fin.cluster.render import CannotRenderError, template_of
 from fin.cluster.revision import Revision
+from fin.cluster.running import plan_of
 from fin.cluster.settings import MoveSettings
 from fin.cluster.snapshot import Object, Snapshot
+from fin.cluster.telemetry.showing import beside_the_plan, exit_statuses
+from fin.cluster.telemetry.subject import planned_shares
+from fin.cluster.telemetry.track import Told
 from fin.cluster.verdicts import accepted, planned, ready
 from fin.cluster.world import World
 from fin.planning.plan import Plan
+from fin.planning.problem import AppKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +58,16 @@ def status_patches(
     decision: Decision,
     settings: MoveSettings,
     now: float,
+    told: Mapping[AppKey, Told],
 ) -> tuple[StatusPatch, ...]:
-    """Return every status that is not yet as it should be; ``now`` as in ``decide``."""
+    """Return every status that is not yet as it should be; ``now`` as in ``decide``.
+
+    ``told`` is what is said of what was observed; of an app that is missing in it, what was said
+    last stays.
+    """
     models = _models(snapshot.models, world, settings)
     return (
-        *_changed(INFERENCE_APP, _apps(snapshot.apps, world, plan, decision, now)),
+        *_changed(INFERENCE_APP, _apps(snapshot.apps, world, plan, decision, now, told)),
         *_changed(DNN_MODEL, _accepted(models, DNNModelStatus, now)),
         *_changed(
             NETWORK_TOPOLOGY,
@@ -61,38 +76,61 @@ def status_patches(
     )
 
 
+def app_patch(
+    app: Object,
+    world: World,
+    plan: Plan,
+    decision: Decision,
+    now: float,
+    told: Mapping[AppKey, Told],
+) -> StatusPatch | None:
+    """Return the status of one app, where it is not yet as it should be."""
+    statuses = _apps([app], world, plan, decision, now, told)
+    return next(_changed(INFERENCE_APP, statuses), None)
+
+
 def app_status(
-    app: Object, state: AppState, world: World, plan: Plan, now: float
+    app: Object, state: AppState, world: World, plan: Plan, now: float, told: Told | None
 ) -> dict[str, Any]:
     """Return the status of an InferenceApp."""
     key = reading.namespace(app), reading.name(app)
     rejection, spec = world.rejected.get(key), world.apps.get(key)
     target = str(spec.spec.latency.target) if spec else ""
     has_plan = planned(state, rejection, plan.refusal.get(key), target)
+    drifted, observed = beside_the_plan(app, state.serving, told)
     verdicts = {
         CONDITION_ACCEPTED: accepted(rejection),
         CONDITION_PLANNED: has_plan,
         CONDITION_READY: ready(state, has_plan),
+        CONDITION_DRIFTED: drifted,
     }
     shown = state.serving or state.wanted
     return InferenceAppStatus(
         observed_generation=state.generation,
         conditions=conditions(app, verdicts, now),
-        plan=_plan(shown, world) if shown else None,
+        plan=_plan(key, shown, world) if shown else None,
+        observed=observed,
     ).to_object()
 
 
 def _apps(
-    apps: Iterable[Object], world: World, plan: Plan, decision: Decision, now: float
+    apps: Iterable[Object],
+    world: World,
+    plan: Plan,
+    decision: Decision,
+    now: float,
+    told: Mapping[AppKey, Told],
 ) -> Iterator[tuple[Object, dict[str, Any]]]:
     for app in apps:
-        state = decision.states.get((reading.namespace(app), reading.name(app)))
+        key = reading.namespace(app), reading.name(app)
+        state = decision.states.get(key)
         if state is not None:
-            yield app, app_status(app, state, world, plan, now)
+            yield app, app_status(app, state, world, plan, now, told.get(key))
 
 
-def _plan(revision: Revision, world: World) -> PlanStatus:
+def _plan(key: AppKey, revision: Revision, world: World) -> PlanStatus:
     facts = revision.facts
+    app = world.problem.app.get(key) if plan_of(world.problem, key, revision) else None
     return PlanStatus(
         revision=revision.digest,
         exit=revision.exit,
@@ -100,6 +138,8 @@ def _plan(revision: Revision, world: World) -> PlanStatus:
         latency=Duration.of(facts.latency),
         energy_per_inference=Quantity.of(facts.energy),
         power=Quantity.of(facts.power),
+        rate=Quantity.of(app.rate) if app else None,
+        exits=exit_statuses(dict(planned_shares(app, revision))) if app else None,
         gap=round(facts.gap, 6),
         segments=tuple(
             SegmentStatus(

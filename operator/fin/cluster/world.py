@@ -19,6 +19,7 @@ from fin.cluster.nodes import node_state, planning_node, takes_part
 from fin.cluster.snapshot import Object, Snapshot
 from fin.cluster.state import NodeState
 from fin.cluster.taints import of_model, takes_no_segment
+from fin.cluster.telemetry.adapting import DECLARED, Adapted, planned_with, still_valid
 from fin.cluster.topology import network
 from fin.planning.problem import App, AppKey, Node, Problem
 
@@ -46,6 +47,9 @@ class World:
         What is wrong with nodes, topologies and models.
     lost_nodes
         Nodes on which a running segment is lost, by app.
+    adapted
+        Apps of the problem that ask for it (``spec.adapt``), and the values that they are planned
+        with in place of declared ones.
     """
 
     problem: Problem
@@ -55,13 +59,18 @@ class World:
     rejected: Mapping[AppKey, Rejection]
     findings: tuple[Finding, ...]
     lost_nodes: Mapping[AppKey, frozenset[str]] = field(default_factory=dict)
+    adapted: Mapping[AppKey, Adapted] = field(default_factory=dict)
 
     def lost(self, app: AppKey) -> frozenset[str]:
         """Nodes on which a running segment of ``app`` is lost (see ``fin.cluster.lost``)."""
         return self.lost_nodes.get(app, frozenset())
 
 
-def build_world(snapshot: Snapshot, utilisation: float = 0.8) -> World:
+def build_world(
+    snapshot: Snapshot,
+    utilisation: float = 0.8,
+    adapted: Mapping[AppKey, Adapted] | None = None,
+) -> World:
     """Turn a snapshot into the planner's terms; what is wrong is left out, and nothing else.
 
     Parameters
@@ -70,6 +79,8 @@ def build_world(snapshot: Snapshot, utilisation: float = 0.8) -> World:
         Objects in any order; anything at all may be in them.
     utilisation
         Share of a reservation, and of a link, that load may fill (rho).
+    adapted
+        Values in place of declared ones; what does not hold any more is passed over.
     """
     objects = {name: node for node in snapshot.nodes if (name := reading.name(node))}
     taken = demands(snapshot.pods)
@@ -93,11 +104,12 @@ def build_world(snapshot: Snapshot, utilisation: float = 0.8) -> World:
         key: Rejection("InvalidSpec", "; ".join(map(str, error.errors)), "Accepted")
         for key, error in bad_apps.items()
     }
+    valid = _still_valid(planned, apps, models, adapted or {})
     return World(
         problem=Problem(
             nodes=tuple(map(net.limited, nodes)),
             links=net.links,
-            apps=planned,
+            apps=tuple(planned_with(app, valid.get(app.key, DECLARED)) for app in planned),
             utilisation=utilisation,
         ),
         apps=apps,
@@ -111,7 +123,23 @@ def build_world(snapshot: Snapshot, utilisation: float = 0.8) -> World:
             *net.findings,
         ),
         lost_nodes=lost_nodes(snapshot.deployments, states),
+        adapted=valid,
     )
+
+
+def _still_valid(
+    planned: Iterable[App],
+    apps: Mapping[AppKey, InferenceApp],
+    models: Mapping[ModelKey, DNNModel],
+    adapted: Mapping[AppKey, Adapted],
+) -> dict[AppKey, Adapted]:
+    return {
+        app.key: still_valid(
+            adapted.get(app.key, DECLARED), app.rate, models[app.namespace, app.model.name]
+        )
+        for app in planned
+        if apps[app.key].spec.adapt
+    }
 
 
 def _parsed(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fin.api.names import ANNOTATION_PLAN
+from fin.api.names import ANNOTATION_ADAPTED, ANNOTATION_PLAN
 from fin.cluster import annotation, reading
 from fin.cluster.actions import Action, Apply, Delete
 from fin.cluster.cases import Case
@@ -14,6 +14,8 @@ from fin.cluster.render import templates
 from fin.cluster.revision import Revision
 from fin.cluster.running import revision_of
 from fin.cluster.snapshot import Object
+from fin.cluster.telemetry import adapting
+from fin.cluster.telemetry.adapting import Adapted
 from fin.cluster.workloads import (
     ANNOTATION_LEFT_BEHIND,
     BUDGET,
@@ -64,10 +66,14 @@ class Writer:
     The entry's annotation before the ConfigMap, since it tells which revision serves where two
     share the entry. The ConfigMap before new pods, which mount it. Then the app's Service, which
     turns the traffic. Deletions last.
+
+    ``adapted`` are the values that the app is planned with in place of declared ones; None where
+    it is not planned now: those that are written down stay.
     """
 
-    def __init__(self, seen: Observed, case: Case, step: Step) -> None:
+    def __init__(self, seen: Observed, case: Case, step: Step, adapted: Adapted | None) -> None:
         self._seen = seen
+        self._adapted = adapted
         self._case = case
         self._step = step
         self._present = frozenset(case.owned.deployments.keys() - set(step.remove)) | step.create
@@ -149,11 +155,19 @@ class Writer:
         """Return the ConfigMap, with a copy of the annotation of what serves."""
         made = config_map(self._case.owner, dict(sorted(self._follows().items())))
         annotations = {ANNOTATION_PLAN: self._text(serving)}
+        annotations |= self._adapted_annotation()
         left_behind = self._left_behind(serving)
         if left_behind:
             annotations[ANNOTATION_LEFT_BEHIND] = " ".join(sorted(left_behind))
         made["metadata"]["annotations"] = annotations
         return made
+
+    def _adapted_annotation(self) -> dict[str, str]:
+        """Return the annotation; an empty one where the live one names values: they would stay."""
+        live = self._case.owned.config_maps.get(config_name(self._case.key[1]))
+        said = reading.text(live, "metadata", "annotations", ANNOTATION_ADAPTED)
+        text = said if self._adapted is None else adapting.written(self._adapted)
+        return {ANNOTATION_ADAPTED: text} if text or said else {}
 
     def _left_behind(self, serving: Revision) -> frozenset[str]:
         """Segments that the entry may call until it has read its new hops: its earlier ones.

@@ -8,6 +8,7 @@ import orjson
 from fin.api.names import ANNOTATION_HOLD, LABEL_FLOPS, LABEL_GFLOPS_PER_WATT, LABEL_TIER
 from fin.cluster import reading
 from fin.cluster.capacity import is_segment, pod_requests
+from fin.cluster.telemetry.subject import address, is_ready
 from fin.controller import kinds
 from fin.controller.kinds import Kind
 from fin.controller.selectors import is_ours
@@ -63,6 +64,7 @@ def _of_pod(pod: Object) -> object:
         reading.text(pod, "spec", "nodeName"),
         reading.text(pod, "status", "phase") in ("Succeeded", "Failed"),
         is_segment(pod),
+        is_segment(pod) and (address(pod), is_ready(pod)),
         str(requests.cpu),
         str(requests.memory),
     )

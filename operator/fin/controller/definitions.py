@@ -1,4 +1,7 @@
-"""Every metric of the operator: what it is called, what it means, and its labels."""
+"""Every metric of the operator: what it is called, what it means, and its labels.
+
+``OBSERVED`` has those of apps whose segments were read for long enough.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -53,6 +56,18 @@ APPS: Final = (
         "Modelled latency of the running plan on an idle server, of the app's statistic.",
         _APP,
     ),
+    Definition(
+        "gauge",
+        "fin_app_planned_source_latency_seconds",
+        "Part of the planned latency that an input takes from the source to the entry.",
+        _APP,
+    ),
+    Definition(
+        "gauge",
+        "fin_app_planned_exit_ratio",
+        "Share of the samples that the running plan has leave at an exit.",
+        (*_APP, "exit"),
+    ),
     Definition("gauge", "fin_app_latency_target_seconds", "Latency that the app asks for.", _APP),
     Definition(
         "gauge", "fin_app_accuracy_ratio", "Accuracy at the final exit of the running plan.", _APP
@@ -62,6 +77,38 @@ APPS: Final = (
         "fin_app_gap_ratio",
         "Distance of the energy from its proven lower bound, the app alone in the empty system.",
         _APP,
+    ),
+)
+
+OBSERVED: Final = (
+    Definition(
+        "gauge",
+        "fin_app_observed_rate_per_second",
+        "Inferences per second that clients ask for, refused and failed ones included.",
+        _APP,
+    ),
+    Definition(
+        "gauge",
+        "fin_app_observed_latency_seconds",
+        "Time that requests took, measured at the entry, by statistic (mean, p99); what an input "
+        "takes from the source to the entry is not in it.",
+        (*_APP, "statistic"),
+    ),
+    Definition(
+        "gauge",
+        "fin_app_observed_exit_ratio",
+        "Share of the samples that left at an exit.",
+        (*_APP, "exit"),
+    ),
+    Definition(
+        "gauge", "fin_app_observed_power_watts", "Modelled power of what ran in fact.", _APP
+    ),
+    Definition(
+        "gauge",
+        "fin_app_drifted",
+        "Whether something has left the plan's tolerance (1) or not (0), by what it is (rate, "
+        "latency, exits).",
+        (*_APP, "aspect"),
     ),
 )
 
@@ -138,7 +185,15 @@ OPERATOR: Final = (
         "answer).",
         ("verb", "kind", "code"),
     ),
+    Definition(
+        "counter",
+        "fin_scrapes_total",
+        "Readings of a segment's metrics, by result (done, failed).",
+        ("result",),
+    ),
     Definition("gauge", "fin_build_info", "The operator's version; always 1.", ("version",)),
 )
 
-BY_NAME: Final[Mapping[str, Definition]] = {each.name: each for each in (*APPS, *SYSTEM, *OPERATOR)}
+BY_NAME: Final[Mapping[str, Definition]] = {
+    each.name: each for each in (*APPS, *OBSERVED, *SYSTEM, *OPERATOR)
+}

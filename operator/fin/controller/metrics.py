@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -17,15 +17,19 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from fin.cluster.telemetry.offplan import ASPECTS
+from fin.cluster.telemetry.track import Track
 from fin.controller.definitions import BY_NAME
 from fin.controller.energy import EnergyMeter
 from fin.controller.report import AppReport, LinkReport, NodeReport, Report
+from fin.planning.problem import AppKey
 
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 _OF_AN_APP: Final[dict[str, Callable[[AppReport], float | None]]] = {
     "fin_app_rate_per_second": lambda app: app.rate,
     "fin_app_planned_latency_seconds": lambda app: app.latency,
+    "fin_app_planned_source_latency_seconds": lambda app: app.source_latency,
     "fin_app_latency_target_seconds": lambda app: app.latency_target,
     "fin_app_accuracy_ratio": lambda app: app.accuracy,
     "fin_app_gap_ratio": lambda app: app.gap,
@@ -47,11 +51,12 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
 class StateCollector(Collector):
-    """Shows the last report: what is gone from it is gone from the metrics."""
+    """Shows the last report and observations: what is gone from them is gone from the metrics."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._report = Report()
+        self._tracks: Mapping[AppKey, Track] = {}
         self._meter = EnergyMeter(clock)
 
     def show(self, report: Report) -> None:
@@ -60,12 +65,18 @@ class StateCollector(Collector):
             self._meter.run(report.apps, report.ready)
             self._report = report
 
+    def observe(self, tracks: Mapping[AppKey, Track]) -> None:
+        """Replace what is known from segments."""
+        with self._lock:
+            self._tracks = dict(tracks)
+
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics of apps, nodes and links."""
         with self._lock:
-            report = self._report
+            report, tracks = self._report, self._tracks
             energy = self._meter.read()
-        for name, samples in (*_of_apps(report, energy), *_of_the_system(report)):
+        shown = (*_of_apps(report, energy), *_observed(tracks), *_of_the_system(report))
+        for name, samples in shown:
             yield _family(name, samples)
 
 
@@ -105,10 +116,45 @@ def _of_apps(report: Report, energy: EnergyMeter.Reading) -> Iterator[tuple[str,
             for baseline, watts in app.saved.items()
         ),
     )
+    yield (
+        "fin_app_planned_exit_ratio",
+        (
+            ((app.namespace, app.name, leaving), share)
+            for app in report.apps
+            for leaving, share in app.shares.items()
+        ),
+    )
     yield "fin_app_ready", ((key, float(ready)) for key, ready in report.ready.items())
     for name, value in _OF_AN_APP.items():
         found = (((app.namespace, app.name), value(app)) for app in report.apps)
         yield name, [(key, each) for key, each in found if each is not None]
+
+
+def _observed(tracks: Mapping[AppKey, Track]) -> Iterator[tuple[str, Samples]]:
+    seen = {key: each.now.seen for key, each in tracks.items() if each.now and each.now.seen}
+    yield "fin_app_observed_rate_per_second", ((key, each.rate) for key, each in seen.items())
+    yield "fin_app_observed_power_watts", ((key, each.power) for key, each in seen.items())
+    yield (
+        "fin_app_observed_latency_seconds",
+        (
+            ((*key, statistic), value)
+            for key, each in seen.items()
+            if each.latency
+            for statistic, value in (("mean", each.latency.mean), ("p99", each.latency.p99))
+        ),
+    )
+    yield (
+        "fin_app_observed_exit_ratio",
+        (
+            ((*key, leaving), share)
+            for key, each in seen.items()
+            for leaving, share in (each.shares or {}).items()
+        ),
+    )
+    yield (
+        "fin_app_drifted",
+        (((*key, aspect), float(aspect in tracks[key].off)) for key in seen for aspect in ASPECTS),
+    )
 
 
 def _of_the_system(report: Report) -> Iterator[tuple[str, Samples]]:
@@ -138,12 +184,19 @@ class Metrics:
         self.last_success = self._gauge("fin_last_successful_round_timestamp_seconds")
         self.leader = self._gauge("fin_leader")
         self.watch_restarts = self._counter("fin_watch_restarts_total")
+        self.scrapes = self._counter("fin_scrapes_total")
+        for result in ("done", "failed"):
+            self.scrapes.labels(result)
         self._requests = self._counter("fin_api_requests_total")
         self._gauge("fin_build_info").labels(version("fin-operator")).set(1)
 
     def show(self, report: Report) -> None:
         """Show the state after a round."""
         self._state.show(report)
+
+    def observe(self, tracks: Mapping[AppKey, Track]) -> None:
+        """Show what is known from segments."""
+        self._state.observe(tracks)
 
     def count_request(self, verb: str, kind: str, status: int) -> None:
         """Count a request to the API server."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from fin.controller.definitions import APPS, OPERATOR, SYSTEM
+from fin.controller.definitions import APPS, OBSERVED, OPERATOR, SYSTEM
 from fin.segment.definitions import ALL as SEGMENT
 from fin.segment.definitions import Definition
 
@@ -16,7 +16,8 @@ _HEAD: Final = """\
 
 The operator serves its metrics at `/metrics` on the port of `--metrics-address`. Energy, power
 and latency are *modelled*: computed from the running plan, the models and the node labels, not
-measured. What is gone from the cluster is gone from the metrics.
+measured, except for what is called *observed*, which segments report. What is gone from the
+cluster is gone from the metrics.
 
 Each segment serves its own at `/metrics` on its port 8080; Prometheus adds the pod's labels.
 
@@ -28,6 +29,7 @@ def reference() -> str:
     """Return the reference as Markdown."""
     sections = (
         ("Apps", APPS),
+        ("Apps, as their segments report", OBSERVED),
         ("The whole system, nodes and links", SYSTEM),
         ("The operator", OPERATOR),
         ("Segments", SEGMENT),

@@ -9,6 +9,7 @@ from fin.cluster.decision import AppState
 from fin.cluster.findings import Rejection
 from fin.cluster.revision import Revision, Share
 from fin.cluster.shares import shares_of
+from fin.cluster.telemetry.subject import promised
 from fin.controller.baselines import Energies
 from fin.planning.evaluation import Usage, evaluate, usage
 from fin.planning.plan import Plan
@@ -27,6 +28,9 @@ class AppReport:
         Modelled joules per inference, by share.
     power
         Modelled watts: energy times rate.
+    source_latency, shares
+        Planned seconds from the source to the entry, and share of the samples that leave at each
+        exit; None and empty where the app's spec, model or links are not what they were.
     latency_target
         None where the app's spec can't be read, or its model is gone.
     saved
@@ -39,6 +43,8 @@ class AppReport:
     rate: float
     energy: Mapping[Share, float]
     latency: float
+    source_latency: float | None
+    shares: Mapping[str, float]
     latency_target: float | None
     accuracy: float
     gap: float
@@ -155,6 +161,7 @@ def _app(
     baselines: Callable[[App], Energies],
 ) -> AppReport:
     found = evaluate(problem, app, revision.placement)
+    promise = promised(problem, app, revision)
     speeds = {
         segment.node: segment.millicores * problem.node[segment.node].flops_per_millicore
         for segment in revision.segments
@@ -166,6 +173,8 @@ def _app(
         rate=app.rate,
         energy=shares_of(problem, found),
         latency=found.latency(speeds),
+        source_latency=promise.from_source if promise else None,
+        shares=promise.shares if promise else {},
         latency_target=app.latency,
         accuracy=found.accuracy,
         gap=revision.facts.gap,
@@ -183,6 +192,8 @@ def _as_planned(key: AppKey, app: App | None, revision: Revision, ready: bool) -
         rate=app.rate if app else planned_rate,
         energy=dict(facts.shares),
         latency=facts.latency,
+        source_latency=None,
+        shares={},
         latency_target=app.latency if app else None,
         accuracy=facts.accuracy,
         gap=facts.gap,

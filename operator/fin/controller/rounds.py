@@ -1,5 +1,6 @@
 """The planning task: one round after another, whenever something has changed."""
 
+import asyncio
 import logging
 import random
 import time
@@ -8,11 +9,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from fin.api.names import API_VERSION
+from fin.cluster import reading
 from fin.cluster.actions import Event
 from fin.cluster.findings import Finding
 from fin.cluster.memory import MoveMemory
+from fin.cluster.status import StatusPatch
 from fin.controller import kinds
 from fin.controller.alarm import QUIET, Alarm
+from fin.controller.collector import Collector
 from fin.controller.kube import ApiError, Kube, WritingStoppedError
 from fin.controller.lease import Lease
 from fin.controller.metrics import Metrics
@@ -22,6 +26,7 @@ from fin.controller.snapshots import UnknownKindError, take_snapshot
 from fin.controller.steps import Outcome, Planned, Steps
 from fin.controller.threads import in_thread
 from fin.controller.writing import FailedWritesError, OutdatedError, Writer
+from fin.planning.problem import AppKey
 
 RESYNC: Final = 600.0
 """Seconds after which a round begins though nothing has changed."""
@@ -41,13 +46,22 @@ class Rounds:
     """Runs the rounds of one copy of the operator; only while it holds the Lease."""
 
     def __init__(
-        self, kube: Kube, lease: Lease, alarm: Alarm, steps: Steps, metrics: Metrics, instance: str
+        self,
+        kube: Kube,
+        lease: Lease,
+        alarm: Alarm,
+        steps: Steps,
+        metrics: Metrics,
+        collector: Collector,
+        instance: str,
     ) -> None:
         self._kube = kube
         self._lease = lease
         self._alarm = alarm
         self._steps = steps
         self._metrics = metrics
+        self._collector = collector
+        self._writing = asyncio.Lock()
         self._recorder = Recorder(kube, instance)
         self._writer = Writer(kube, self._recorder)
         self._failures = 0
@@ -59,8 +73,10 @@ class Rounds:
         self.succeeded = False
         self._memory = MoveMemory()
         self._planned: Planned | None = None
+        self._outcome: Outcome | None = None
         self._told: frozenset[Finding] = frozenset()
         self._metrics.show(Report())
+        self._collector.forget()
 
     async def run(self) -> None:
         """Do rounds until cancelled; whatever fails is tried again, later and later."""
@@ -69,7 +85,8 @@ class Rounds:
             if not self._lease.held:
                 self._forget()  # winning the Lease rings the alarm
                 continue
-            result = await self._guarded_round()
+            async with self._writing:
+                result = await self._guarded_round()
             self._metrics.rounds.labels(result).inc()
             if result == "done":
                 self._failures = 0
@@ -104,12 +121,43 @@ class Rounds:
         self._metrics.round_seconds.observe(time.monotonic() - began)
         return "done"
 
+    async def show(self, apps: Iterable[AppKey]) -> None:
+        """Write what is newly told of what was observed, between two rounds."""
+        async with self._writing:
+            if self._outcome is None:
+                return
+            try:
+                patches = await asyncio.gather(*(self._shown(self._outcome, key) for key in apps))
+                await self._writer.write_status(each for each in patches if each)
+            except (ApiError, FailedWritesError, OutdatedError, WritingStoppedError) as error:
+                _log.warning("status: what was observed: %s", error)
+
+    async def _shown(self, outcome: Outcome, app: AppKey) -> StatusPatch | None:
+        """Return the status of an app with what is told now; None where a round is to come."""
+        try:
+            live = await self._kube.get(kinds.APP, *app)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        known = outcome.world.apps.get(app)
+        if known is None or (known.metadata.uid, known.metadata.generation) != (
+            reading.uid(live),
+            reading.at(live, "metadata", "generation"),
+        ):
+            return None
+        live["kind"] = kinds.APP.name
+        return self._steps.show(outcome, live, self._collector.told, time.time())
+
     def _alive(self) -> None:
         self.succeeded = True
         self.succeeded_at = time.monotonic()
 
     async def _round(self) -> None:
         outcome, taken_at = await self._think()
+        # Also where some of it can't be written: one app that is refused must not blind the others.
+        self._outcome = outcome
+        self._collector.follow(outcome.subjects)
         decision = outcome.decision
         self._memory = decision.memory
         # What is told holds, whether all could be written or not.
@@ -144,14 +192,25 @@ class Rounds:
         for _ in range(_ATTEMPTS):
             snapshot = await take_snapshot(self._kube)
             self._planned = await in_thread(
-                self._steps.plan, snapshot, self._memory, time.time(), self._planned
+                self._steps.plan,
+                snapshot,
+                self._memory,
+                time.time(),
+                self._planned,
+                self._collector.proposals,
             )
+            self._collector.decline(self._planned.declined)
             if self._planned.seconds:
                 self._metrics.planning_seconds.observe(self._planned.seconds)
             taken_at = time.monotonic()
             snapshot = await take_snapshot(self._kube)
             found = await in_thread(
-                self._steps.decide, snapshot, self._memory, time.time(), self._planned.plan
+                self._steps.decide,
+                snapshot,
+                self._memory,
+                time.time(),
+                self._planned,
+                self._collector.told,
             )
             if isinstance(found, Outcome):
                 return found, taken_at
@@ -161,7 +220,8 @@ class Rounds:
 
     async def _tell(self, outcome: Outcome) -> None:
         """Log and record what was decided, and what is newly found wrong."""
-        for event in outcome.decision.events:
+        events = (*outcome.decision.events, *outcome.adapting)
+        for event in events:
             _log.info("%s/%s: %s: %s", *event.app, event.reason, event.message)
         findings = frozenset(outcome.world.findings)
         new = [each for each in outcome.world.findings if each not in self._told]
@@ -169,7 +229,7 @@ class Rounds:
             where = f"{each.namespace}/{each.name}" if each.namespace else each.name
             _log.warning("%s %s: %s: %s", each.kind, where, each.reason, each.message)
         self._told = findings
-        await self._recorder.record(*_notes(outcome.decision.events, new))
+        await self._recorder.record(*_notes(events, new))
 
 
 def _notes(events: Iterable[Event], findings: Iterable[Finding]) -> Iterable[Note]:

@@ -9,15 +9,19 @@ from typing import Any, Final
 
 from prometheus_client import start_http_server
 
+from fin.cluster.telemetry.pace import Pace
 from fin.controller import logs
 from fin.controller.alarm import Alarm
+from fin.controller.collector import Collector
 from fin.controller.connection import NoClusterError, load_configuration
 from fin.controller.health import Health
 from fin.controller.kube import ApiError, Kube
 from fin.controller.lease import Lease
 from fin.controller.metrics import Metrics
+from fin.controller.observing import Observing
 from fin.controller.probes import ProbeServer, parse_address
 from fin.controller.rounds import Rounds
+from fin.controller.scraping import Scraper
 from fin.controller.settings import OperatorSettings, identity
 from fin.controller.snapshots import UnknownKindError, take_snapshot
 from fin.controller.steps import Steps
@@ -61,7 +65,11 @@ async def _operate(settings: OperatorSettings) -> int:
         kube = await stack.enter_async_context(Kube(configuration, metrics.count_request))
         lease = Lease(kube, settings.namespace, instance, on_lease)
         kube.permit = lease.require
-        rounds = Rounds(kube, lease, alarm, Steps(settings), metrics, instance)
+        scraper = await stack.enter_async_context(Scraper())
+        pace = Pace(settings.observe_every)
+        collector = Collector(scraper, pace, metrics)
+        rounds = Rounds(kube, lease, alarm, Steps(settings), metrics, collector, instance)
+        observing = Observing(collector, rounds, alarm, pace.period)
         watches = Watches(
             configuration,
             wake=lambda: _call(loop, alarm.ring),
@@ -77,6 +85,7 @@ async def _operate(settings: OperatorSettings) -> int:
             stack.push_async_callback(lease.release)  # once nothing of this copy writes any more
             tasks.append(await stack.enter_async_context(_task(lease.run())))
             tasks.append(await stack.enter_async_context(_task(rounds.run())))
+            tasks.append(await stack.enter_async_context(_task(observing.run())))
             return await _wait(ended, tasks)
     return 0
 

@@ -34,6 +34,8 @@ class OperatorSettings:
         How long an old entry segment serves on after traffic has left it.
     ready_timeout
         How long a new revision may take to become Ready before it is given up.
+    observe_every
+        How often segments' metrics are read; what is observed is smoothed in proportion.
     """
 
     gamma: int | None = None
@@ -47,6 +49,7 @@ class OperatorSettings:
     lease_namespace: str | None = None
     drain: float = 5.0
     ready_timeout: float = 300.0
+    observe_every: float = 15.0
     log_format: LogFormat = "text"
 
     @property

@@ -5,7 +5,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from fin.segment.hops import Hops
 from fin.segment.metrics import Metrics
 from fin.segment.routes import CurrentRoutes
 from fin.segment.trace import Trace
+
+Origin = Literal["client", "hop"]
+"""Who sent a request: a client, or the segment before."""
 
 _BRIEF: Final = 3e-4
 """Seconds up to which computing holds nobody up."""
@@ -67,11 +70,12 @@ class Chain:
         """
         revision, way = self._routes.way(revision)
         first = way.hops[0]
-        answer = await self.serve(Passed(self._config.model, revision, way, batch), order)
+        passed = Passed(self._config.model, revision, way, batch)
+        answer = await self.serve(passed, order, "client")
         self._metrics.energy.labels("network").inc(first.input_joules * len(batch))
         return revision, answer
 
-    async def serve(self, passed: Passed, order: Order) -> Answer:
+    async def serve(self, passed: Passed, order: Order, origin: Origin = "hop") -> Answer:
         """Serve samples from here to the end of their way.
 
         Raises
@@ -91,7 +95,7 @@ class Chain:
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.dec()
-        self._metrics.request_seconds.observe(_now() - order.arrived)
+        self._metrics.request_seconds.labels(origin).observe(_now() - order.arrived)
         return answer
 
     def check_room(self) -> None:

@@ -32,7 +32,9 @@ SAMPLES: Final = Definition(
 REQUEST_SECONDS: Final = Definition(
     "histogram",
     "fin_segment_request_duration_seconds",
-    "Time from a request's arrival until it was served, the segments behind included.",
+    "Time from a request's arrival until it was served, the segments behind included, by where it "
+    "came from (client; hop: the segment before).",
+    ("origin",),
 )
 COMPUTE_SECONDS: Final = Definition(
     "histogram",

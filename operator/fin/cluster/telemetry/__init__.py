@@ -1,0 +1,1 @@
+"""What segments report, beside what was planned: without a clock and without the network."""
