@@ -19,12 +19,12 @@ def _labels(tier: str, flops: str, gflops_per_watt: str) -> Mapping[str, str]:
 
 
 NODES = (
-    NodeSpec("camera-0", NodeSize(500, 2 * _GIB), _labels("camera", "5G", "0.5")),
-    NodeSpec("gateway-0", NodeSize(600, 2 * _GIB), _labels("gateway", "6G", "2.77")),
-    NodeSpec("server-0", NodeSize(900, 4 * _GIB), _labels("server", "9G", "115.7")),
+    NodeSpec("camera-0", NodeSize(500, 2 * _GIB), _labels("camera", "50M", "0.5")),
+    NodeSpec("gateway-0", NodeSize(600, 2 * _GIB), _labels("gateway", "60M", "2.77")),
+    NodeSpec("server-0", NodeSize(900, 4 * _GIB), _labels("server", "90M", "115.7")),
 )
-"""The nodes of examples/networks/digit-reader.yaml, each a share of this machine: it can't be
-faster than that, so its speed is not that of the device that the example has there."""
+"""The nodes of examples/networks/digit-reader.yaml, each a share of this machine. Their speed is
+what a core does of so small a network, whose requests cost more than its operations."""
 
 
 def sample_cluster(reporter: Reporter | None = None) -> Cluster:

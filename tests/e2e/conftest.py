@@ -71,12 +71,23 @@ def reader(operator: Cluster, measured: Path) -> Iterator[Cluster]:
     kubectl("create", "-f", "-", input=json.dumps(_weights(measured / "blocks")))
     model = yaml.safe_load((measured / "model.yaml").read_text())
     model["spec"].setdefault("segment", {})["artifact"] = {"configMap": {"name": NETWORK}}
-    objects = yaml.safe_load_all((EXAMPLES / "digit-reader.yaml").read_text())
-    for each in (model, *(found for found in objects if found["kind"] != "Node")):
+    for each in (model, *_busy_reader()):
         kubectl("apply", "-f", "-", input=json.dumps(each))
-    kubectl("wait", "inferenceapp/digit-reader", "--for=condition=Ready", "--timeout=90s")
+    # A segment with a hundredth of a core takes a minute and a half to start.
+    kubectl(
+        "wait", "inferenceapp/digit-reader", "--for=condition=Ready", "--timeout=240s", timeout=300
+    )
     yield operator
     kubectl("delete", "inferenceapp/digit-reader")
+
+
+def _busy_reader() -> Iterator[Object]:
+    """The example's topology, and its app with a rate for which it reserves more than the least."""
+    for each in yaml.safe_load_all((EXAMPLES / "digit-reader.yaml").read_text()):
+        if each["kind"] == "InferenceApp":
+            each["spec"] |= {"rate": 200, "latency": {"target": "20ms"}}
+        if each["kind"] != "Node":
+            yield each
 
 
 def _weights(blocks: Path) -> Object:
