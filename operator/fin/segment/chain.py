@@ -22,8 +22,8 @@ from fin.segment.trace import Trace
 Origin = Literal["client", "hop"]
 """Who sent a request: a client, or the segment before."""
 
-_BRIEF: Final = 3e-4
-"""Seconds up to which computing holds nobody up."""
+_BRIEF: Final = 1e-2
+"""Seconds for which nobody minds waiting: probes, and requests that could not be computed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,9 @@ class Chain:
         return outcome, Visit(self._config.name, begun - asked, done - begun)
 
     def _is_brief(self, stage: Stage, batch: Array) -> bool:
-        """Whether to compute right here: nothing waits, and it takes no longer than handing over.
+        """Whether to compute right here: nothing else is under way, and it does not take long.
 
-        Handing over to a thread and back wakes one each time, and for short blocks that takes
+        Handing over to a thread and back wakes one each time, which for short blocks takes
         longer than they do.
         """
         expected = self._per_sample.get(stage.blocks, math.inf) * len(batch)
