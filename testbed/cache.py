@@ -39,17 +39,24 @@ def cached_path(binary: Binary) -> Path:
 
 
 @contextmanager
+def only_one(name: str) -> Iterator[None]:
+    """Hold a lock of this name in the cache; wait for it where another process has it."""
+    directory = cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def locked_workspace() -> Iterator[Path]:
     """Hold the cache's lock and give an empty directory in it to work in.
 
     The lock goes with the process that holds it, so none is ever left behind, and what a killed
     process left in the workspace is removed by the next.
     """
-    directory = cache_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    workspace = directory / "work"
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    workspace = cache_directory() / "work"
+    with only_one("lock"):
         shutil.rmtree(workspace, ignore_errors=True)
         workspace.mkdir()
         try:

@@ -48,7 +48,8 @@ class NodeSpec:
 class Cluster:
     """A control plane, and nodes that really run what is scheduled to them.
 
-    Only one at a time on a machine. What one leaves that was killed, the next one removes.
+    Only one at a time on a machine: another waits. What one leaves that was killed, the next one
+    removes.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ class Cluster:
         programs = ensure(NODE_BINARIES, reporter=self._reporter)
         tools = tools_image()
         with ExitStack() as stack:
+            stack.enter_context(cache.only_one("nodes"))
             networks = [NodeNetwork(spec.name, each) for each, spec in enumerate(self._specs)]
             _clean_up()
             stack.callback(_clean_up)
