@@ -16,7 +16,7 @@ SERVING := benchmarks/serving
 .PHONY: help install demo cluster e2e test soak lint format crds cli-reference metrics-reference chart-readme bench networks paper lock clean
 
 help: ## Explain these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED) ## Install everything into .venv (uses PYTHON, by default python3)
 
