@@ -105,7 +105,7 @@ def test_each_rule_is_refused_with_a_message_to_act_on(
 def test_the_api_server_fills_in_the_defaults(server: Server) -> None:
     raw = cases.model(segment=None)
     spec = server.create(DNNModel, raw)["spec"]
-    assert spec["segment"] == {"memoryOverhead": "128Mi"}
+    assert spec["segment"] == {"cpuMinimum": "10m", "memoryOverhead": "128Mi"}
     assert spec["blocks"][2]["exit"] == {
         "flops": 0, "memory": 0, "exitRate": 0, "accuracy": 0.86, "criterion": "Confidence",
         "output": "logits",

@@ -126,7 +126,7 @@ def _step(problem: Problem, app: App, partial: _Partial, route: tuple[str, ...])
     node, block = problem.node[name], app.model.blocks[index]
     share, weight = app.reach(index), app.latency_weight(index)
     bits = 8.0 * app.model.transfer_bytes(index)
-    if not app.may_run(index, node) or node.pods < 1 or node.millicores < 10:
+    if not app.may_run(index, node) or node.pods < 1 or node.millicores < app.model.min_millicores:
         return None
     memory, load, traffic = dict(partial.memory), dict(partial.load), dict(partial.traffic)
     latency = partial.latency + weight * block.work / node.capacity
@@ -203,11 +203,14 @@ def _share(problem: Problem, one: _Deployment, two: _Deployment) -> bool:
     """Whether some division of the nodes that both use satisfies both."""
     shared = sorted(set(one.found.work) & set(two.found.work))
     millicores = [problem.node[name].millicores for name in shared]
-    if any(each < 20 for each in millicores):
+    mine_least, rest_least = (each.app.model.min_millicores for each in (one, two))
+    if any(each < mine_least + rest_least for each in millicores):
         return False
     if not shared:
         return not check(problem, Plan("exhaustive", _divided(problem, one, two, {}), ()))
-    axes = np.meshgrid(*(np.arange(10, each - 9) for each in millicores), indexing="ij")
+    axes = np.meshgrid(
+        *(np.arange(mine_least, each - rest_least + 1) for each in millicores), indexing="ij"
+    )
     mine = {name: axis.ravel() for name, axis in zip(shared, axes, strict=True)}
     rest = {name: each - mine[name] for name, each in zip(shared, millicores, strict=True)}
     fits = _serves(problem, one, mine) & _serves(problem, two, rest)

@@ -224,3 +224,17 @@ def problems(
         lambda random: random_problem(random, apps=apps, nodes=nodes, blocks=blocks),
         st.randoms(use_true_random=False, note_method_calls=False),
     )
+
+
+def with_least(problem: Problem, least: dict[str, int]) -> Problem:
+    """The same problem, where segments of these models reserve at least so many millicores."""
+    return replace(
+        problem,
+        apps=tuple(
+            replace(
+                app,
+                model=replace(app.model, min_millicores=least.get(app.model.name, 10)),
+            )
+            for app in problem.apps
+        ),
+    )

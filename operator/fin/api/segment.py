@@ -219,6 +219,11 @@ class SegmentTemplate(Model):
         default=Quantity.parse("128Mi"),
         description="A segment's memory, in bytes, before any block is loaded.",
     )
+    cpu_minimum: Quantity = Field(
+        default=Quantity.parse("10m"),
+        description="The least CPU that a segment reserves, in cores; 10m at least. Starting takes "
+        "about a second of a core, and each request half a millisecond beside its blocks.",
+    )
     artifact: Artifact | None = Field(
         default=None,
         description="Where a segment finds its blocks' weights: for each block an ONNX file, "

@@ -4,16 +4,17 @@ from math import ceil
 
 from fin.api.dnnmodel import Block as BlockSpec
 from fin.api.dnnmodel import DNNModel
-from fin.planning.problem import Block, Exit, Model
+from fin.planning.problem import MIN_MILLICORES, Block, Exit, Model
 
 
 def planning_model(model: DNNModel) -> Model:
-    """Turn a valid model into the planner's; memory in whole bytes, rounded up."""
+    """Turn a valid model into the planner's; memory and CPU in whole units, rounded up."""
     return Model(
         name=model.metadata.name,
         input_bytes=float(model.spec.input_bytes),
         blocks=tuple(map(_block, model.spec.blocks)),
         memory_overhead=ceil(model.spec.segment.memory_overhead.value),
+        min_millicores=max(MIN_MILLICORES, ceil(1000 * model.spec.segment.cpu_minimum.value)),
     )
 
 

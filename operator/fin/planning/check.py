@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from fin.planning.evaluation import Usage, evaluate, footprint, speeds, usage
 from fin.planning.plan import AppPlan, Footprint, Plan, Running
-from fin.planning.problem import MIN_MILLICORES, App, AppKey, Problem
+from fin.planning.problem import App, AppKey, Problem
 
 SLACK = 1e-9
 """Relative slack of comparisons between sums of floating-point numbers."""
@@ -112,9 +112,10 @@ def _service(problem: Problem, app: App, plan: AppPlan) -> list[tuple[str, str]]
     final = app.model.blocks[len(plan.placement.nodes) - 1].exit
     if final is None or final.accuracy < app.min_accuracy:
         broken.append(("Accuracy", f"accuracy {found.accuracy:g} is below {app.min_accuracy:g}"))
+    least = app.model.min_millicores
     for node, millicores in plan.millicores:
-        if millicores < MIN_MILLICORES:
-            broken.append(("Reservation", f"{millicores}m on {node} is below {MIN_MILLICORES}m"))
+        if millicores < least:
+            broken.append(("Reservation", f"{millicores}m on {node} is below {least}m"))
         elif _above(found.load[node] / problem.utilisation, reserved[node]):
             broken.append(("Load", f"{millicores}m on {node} do not carry the load"))
     latency = found.latency(reserved)

@@ -135,7 +135,7 @@ def feasible_graph(
 
 def _allowed(system: System, app: App, blocks: int) -> NDArray[np.bool_]:
     """Which block may start on which node, shape (blocks, nodes)."""
-    usable = (system.pods >= 1) & (system.millicores > 0)
+    usable = (system.pods >= 1) & (system.millicores >= app.model.min_millicores)
 
     def may_run(block: int) -> NDArray[np.bool_]:
         return np.array([app.may_run(block, node) for node in system.nodes], dtype=bool)

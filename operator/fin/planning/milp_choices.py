@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fin.planning.evaluation import LinkKey
-from fin.planning.problem import MIN_MILLICORES, App, Problem
+from fin.planning.problem import App, Problem
 
 LOOSE = 1e-8
 """Relative slack of every limit in the programme: what it admits too much, ``check`` refuses."""
@@ -78,7 +78,7 @@ class Choices:
         nodes = [
             node
             for node in sorted(self.problem.nodes, key=lambda node: node.name)
-            if node.millicores >= MIN_MILLICORES and node.pods >= 1
+            if node.millicores >= app.model.min_millicores and node.pods >= 1
         ]
         for index, block in enumerate(app.model.blocks[: self.blocks]):
             share, weight = app.reach(index), app.latency_weight(index)

@@ -13,7 +13,7 @@ import pulp
 
 from fin.planning.evaluation import LinkKey
 from fin.planning.milp_choices import LOOSE, Choices, Run
-from fin.planning.problem import MIN_MILLICORES, App, AppKey, Problem
+from fin.planning.problem import App, AppKey, Problem
 
 Terms = list[tuple[pulp.LpVariable, float]]
 
@@ -148,7 +148,8 @@ class Formulation:
                         self._at_most(load)
                 continue
             for each in here:
-                self._reservation(each, node.name, MIN_MILLICORES / node.millicores)
+                least = each.app.model.min_millicores / node.millicores
+                self._reservation(each, node.name, least)
             self._at_most([(self.shares[each.app.key, node.name], 1.0) for each in here])
 
     def _reservation(self, choices: Choices, node: str, least: float) -> None:

@@ -17,7 +17,7 @@ from fin.planning.deadline import Deadline
 from fin.planning.evaluation import evaluate
 from fin.planning.milp_solver import Backend, minimise
 from fin.planning.plan import AppPlan, Placement, Plan
-from fin.planning.problem import MIN_MILLICORES, AppKey, Problem
+from fin.planning.problem import AppKey, Problem
 from fin.planning.reserve import reserve
 
 ROUNDS = 60
@@ -201,5 +201,5 @@ def _segments(problem: Problem, placements: Mapping[AppKey, Placement]) -> Itera
                 key=key,
                 node=name,
                 time=work / spare if work else 0.0,
-                least=max(MIN_MILLICORES, math.ceil(load * (1 - 1e-10))),
+                least=max(app.model.min_millicores, math.ceil(load * (1 - 1e-10))),
             )

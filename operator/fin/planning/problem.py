@@ -96,13 +96,15 @@ class Block:
 class Model:
     """A dynamic DNN: a chain of blocks, some with an exit; the last block always has one.
 
-    ``memory_overhead`` is a segment's memory before any block is loaded, bytes (m0).
+    ``memory_overhead`` is a segment's memory before any block is loaded, bytes (m0);
+    ``min_millicores`` is the least that a segment reserves.
     """
 
     name: str
     input_bytes: float
     blocks: tuple[Block, ...]
     memory_overhead: int = 0
+    min_millicores: int = MIN_MILLICORES
 
     @cached_property
     def reach(self) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fin.planning.evaluation import evaluate
 from fin.planning.plan import AppPlan, Placement
-from fin.planning.problem import MIN_MILLICORES, App, Problem
+from fin.planning.problem import App, Problem
 
 SLACK = 1e-10
 """Relative slack of the latency, inside what ``check`` allows."""
@@ -52,7 +52,7 @@ def reserve(
                 node=name,
                 seconds=found.work[name] / node.flops_per_millicore,
                 price=1.0 / max(node.millicores, 1),
-                least=max(MIN_MILLICORES, math.ceil(load * (1 - SLACK))),
+                least=max(app.model.min_millicores, math.ceil(load * (1 - SLACK))),
                 most=node.millicores if left is None else left.get(name, 0),
             )
         )

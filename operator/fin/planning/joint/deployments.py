@@ -16,7 +16,7 @@ from fin.planning.joint.network import Network
 from fin.planning.joint.ways import Column, Way
 from fin.planning.placing import Planner
 from fin.planning.plan import AppPlan, Plan
-from fin.planning.problem import MIN_MILLICORES, App, AppKey
+from fin.planning.problem import App, AppKey
 from fin.planning.sequential import Admission
 from fin.planning.system import Floats
 
@@ -109,7 +109,7 @@ class Deployments:
                 if candidate.runs and run is not None:
                     plans[app.key] = run
                     continue
-                millicores = dict(self._millicores(candidate.way, shares))
+                millicores = dict(self._millicores(app, candidate.way, shares))
                 reserved = tuple((node, millicores[node]) for node, _ in placement.segments)
                 plans[app.key] = AppPlan(app.key, placement, reserved)
         return plans
@@ -121,11 +121,12 @@ class Deployments:
         if not check(self.planner.problem, whole, tuple(admission.running.values())):
             admission.plans = dict(plans)
 
-    def _millicores(self, way: Way, shares: Floats) -> Iterator[tuple[str, int]]:
+    def _millicores(self, app: App, way: Way, shares: Floats) -> Iterator[tuple[str, int]]:
         nodes = self.network.whole.nodes
         for index, share in zip(way.nodes.tolist(), shares.tolist(), strict=True):
             millicores = math.ceil(share * nodes[index].millicores - ROUNDING)
-            yield nodes[index].name, min(max(millicores, MIN_MILLICORES), nodes[index].millicores)
+            least = app.model.min_millicores
+            yield nodes[index].name, min(max(millicores, least), nodes[index].millicores)
 
     def _stays(self, app: App, plan: AppPlan) -> bool:
         run = self.admission.running.get(app.key)

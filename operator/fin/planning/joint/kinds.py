@@ -100,7 +100,7 @@ class Kind:
         share = np.divide(
             rate, network.speed, out=np.full(self.seconds.shape, np.inf), where=network.speed > 0
         )
-        return np.asarray(np.maximum(share, network.least_share))
+        return np.asarray(np.maximum(share, network.least_share(self.app.model.min_millicores)))
 
     @cached_property
     def power(self) -> Floats:

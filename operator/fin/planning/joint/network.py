@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 
 from fin.planning.graph import FITS
-from fin.planning.problem import MIN_MILLICORES
 from fin.planning.system import Floats, Ints, System
 
 COMPUTE, MEMORY, PODS, EGRESS, INGRESS = range(5)
@@ -60,17 +59,16 @@ class Network:
         """C_n, FLOP/s; 0 where not even the least reservation fits."""
         return np.asarray(self.whole.speed)
 
-    @cached_property
-    def least_share(self) -> Floats:
-        """The least reservation as a share of each node; infinite where there is no room."""
-        millicores = self.whole.millicores
-        never = np.full(self.size, np.inf)
-        return np.asarray(np.divide(MIN_MILLICORES, millicores, out=never, where=millicores > 0))
+    def least_share(self, millicores: int) -> Floats:
+        """Millicores as a share of each node, shape (nodes,)."""
+        return millicores * self.millicore_share
 
     @cached_property
     def millicore_share(self) -> Floats:
-        """One millicore as a share of each node, shape (nodes,)."""
-        return self.least_share / MIN_MILLICORES
+        """One millicore as a share of each node, infinite where there are none: (nodes,)."""
+        millicores = self.whole.millicores
+        never = np.full(self.size, np.inf)
+        return np.asarray(np.divide(1, millicores, out=never, where=millicores > 0))
 
     @cached_property
     def limits(self) -> Floats:

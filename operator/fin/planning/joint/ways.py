@@ -165,7 +165,10 @@ class Ways:
         works = np.array([work[node] for node in nodes.tolist()])
         loads = np.array([load[node] for node in nodes.tolist()])
         seconds = np.where(works > 0, works / speed / max(spare, 1e-300), 0.0)
-        least = np.maximum(loads / system.utilisation / speed, network.least_share[nodes])
+        least = np.maximum(
+            loads / system.utilisation / speed,
+            network.least_share(kind.app.model.min_millicores)[nodes],
+        )
         taken = np.array(sorted(rows), dtype=np.intp)
         limits = network.limits[taken]
         amounts = np.array([rows[row] for row in taken.tolist()])
