@@ -15,6 +15,7 @@ from testbed.controlplane import ControlPlane
 from testbed.errors import TestbedError
 from testbed.nodes import dns, network
 from testbed.nodes.files import NodeSize, write_files
+from testbed.nodes.links import Links, ShapedLink
 from testbed.nodes.network import GATEWAY, NodeNetwork
 from testbed.nodes.node import Node, machine_size, remove_groups_of_all, unmount_below
 from testbed.nodes.tools import tools_image
@@ -59,6 +60,9 @@ class Cluster:
         Archives of images, of docker's form, that every node has.
     reporter
         Is told what is missing and made.
+    links
+        Bandwidth and round-trip time between nodes; without any the network is as fast as this
+        machine.
 
     Raises
     ------
@@ -68,13 +72,16 @@ class Cluster:
 
     control_plane: ControlPlane
     nodes: dict[str, Node]
+    links: Links | None = None
 
     def __init__(
         self,
         specs: Sequence[NodeSpec],
         images: Sequence[Path] = (),
         reporter: Reporter | None = None,
+        links: Sequence[ShapedLink] = (),
     ) -> None:
+        self._shaped = tuple(links)
         self._specs, self._images = tuple(specs), tuple(images)
         self._reporter = reporter or Reporter()
         self._cleanup = ExitStack()
@@ -95,6 +102,8 @@ class Cluster:
                 )
             )
             stack.callback(self._end_nodes)
+            if self._shaped:
+                self.links = Links(networks, self._shaped, self.control_plane.processes)
             self._bind_proxies()
             paths = {name: program.path for name, program in programs.items()}
             names = dns.command(

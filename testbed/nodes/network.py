@@ -16,6 +16,9 @@ GATEWAY = "10.88.0.1"
 PODS = "10.244.0.0/16"
 """All pods' addresses; each node has a /24 of them."""
 
+DEVICE = "links"
+"""In a node's namespace, the device of its links to other nodes, where these are shaped."""
+
 PREFIX = "fin-"
 """How the names of everything begin that belongs to nodes."""
 
@@ -35,6 +38,11 @@ class NodeNetwork:
         return f"10.88.0.{_FIRST + self.index}"
 
     @property
+    def carried(self) -> str:
+        """The node's own address on its links to other nodes, where these are shaped."""
+        return f"10.87.0.{_FIRST + self.index}"
+
+    @property
     def pods(self) -> str:
         """The addresses of the node's pods."""
         return f"10.244.{self.index + 1}.0/24"
@@ -48,6 +56,11 @@ class NodeNetwork:
     def link(self) -> str:
         """The bridge's end of the node's cable."""
         return f"{PREFIX}{self.index}"
+
+    @property
+    def tunnel(self) -> str:
+        """What the device of its shaped links is called until it is the node's."""
+        return f"{PREFIX}links-{self.index}"
 
 
 def set_up(nodes: Sequence[NodeNetwork]) -> None:
@@ -84,6 +97,16 @@ def _plug_in(node: NodeNetwork) -> None:
     _sysctl(node, "net.ipv4.ip_forward=1")
 
 
+def attach(node: NodeNetwork, others: Sequence[NodeNetwork]) -> None:
+    """Give a node the device of its shaped links, and send by it what is for other nodes' pods."""
+    _ip("link", "set", node.tunnel, "netns", node.namespace, "name", DEVICE)
+    _inside(node, "address", "add", f"{node.carried}/32", "dev", DEVICE)
+    _inside(node, "link", "set", DEVICE, "up")
+    for other in others:
+        for network in (other.pods, f"{other.carried}/32"):
+            _inside(node, "route", "replace", network, "dev", DEVICE)
+
+
 def cut(node: NodeNetwork) -> None:
     """Take a node off the network, as if its cable were pulled."""
     _ip("link", "set", node.link, "down")
@@ -107,11 +130,12 @@ def tear_down() -> None:
 
 
 def bytes_sent(node: NodeNetwork) -> int:
-    """How many bytes a node has sent over its cable so far."""
+    """How many bytes a node has sent to others so far, over its cable and its shaped links."""
+    counters = f"/sys/class/net/{{eth0,{DEVICE}}}/statistics/tx_bytes"
     told = _run(
-        "ip", "netns", "exec", node.namespace, "cat", "/sys/class/net/eth0/statistics/tx_bytes"
+        "ip", "netns", "exec", node.namespace, "bash", "-c", f"cat {counters} 2>/dev/null || true"
     )
-    return int(told)
+    return sum(map(int, told.split()))
 
 
 def first_address(network: str) -> str:

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from testbed.errors import TestbedError
-from testbed.images import ensure_images
 from testbed.nodes.cluster import Cluster, check_machine
-from testbed.nodes.sample import NODES
+from testbed.nodes.sample import sample_cluster
 from testbed.progress import Reporter
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +31,7 @@ def cluster() -> Iterator[Cluster]:
         check_machine(Reporter())
     except TestbedError as error:
         pytest.skip(str(error))
-    images = ensure_images()
-    with Cluster(NODES, [image.archive for image in images.values()]) as started:
+    with sample_cluster() as started:
         yield started
 
 
