@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,27 +80,88 @@ def ask(address: str, model: str, samples: Path) -> Answers:
     samples
         An ``.npz`` file with ``inputs`` and ``labels``.
     """
-    from tritonclient.grpc import InferenceServerClient, InferInput
+    from tritonclient.grpc import InferenceServerClient
 
-    with np.load(samples, allow_pickle=False) as arrays:
-        inputs, labels = arrays["inputs"], arrays["labels"]
+    inputs, labels = _load(samples)
     found = []
     with InferenceServerClient(address) as client:
         (tensor,) = client.get_model_metadata(model).inputs
         for sample, label in zip(inputs, labels, strict=True):
-            given = InferInput(tensor.name, [1, *sample.shape], tensor.datatype)
-            given.set_data_from_numpy(sample[np.newaxis])
+            given = _tensor(tensor, sample)
             begin = time.perf_counter()
             result = client.infer(model, [given])
-            seconds = time.perf_counter() - begin
-            told = result.get_response().parameters
-            found.append(
-                Answer(
-                    right=bool(result.as_numpy("logits").argmax() == label),
-                    exit=told["exits"].string_param,
-                    segments=tuple(told["segments"].string_param.split(",")),
-                    seconds=seconds,
-                    compute=_MICRO * sum(map(float, told["compute_us"].string_param.split(","))),
-                )
-            )
+            found.append(_answer(result, label, time.perf_counter() - begin))
     return Answers(found)
+
+
+def offer(address: str, model: str, samples: Path, arrivals: Sequence[float]) -> Answers:
+    """Send samples when they arise, whether those before are answered or not.
+
+    Latency counts from when a sample arose, so that no late request is taken for a quick one.
+
+    Parameters
+    ----------
+    address, model, samples
+        As in `ask`; the samples are sent over and over.
+    arrivals
+        When each request arises, seconds from the first, ascending.
+
+    Raises
+    ------
+    InferenceServerException
+        A request failed.
+    """
+    from tritonclient.grpc import InferenceServerClient
+
+    inputs, labels = _load(samples)
+    ended: SimpleQueue[tuple[int, float, Any, Exception | None]] = SimpleQueue()
+    with InferenceServerClient(address) as client:
+        (tensor,) = client.get_model_metadata(model).inputs
+        tensors = [_tensor(tensor, sample) for sample in inputs]
+        begin = time.perf_counter()
+        for number, arrival in enumerate(arrivals):
+            time.sleep(max(begin + arrival - time.perf_counter(), 0.0))
+
+            def end(result: Any, error: Exception | None, number: int = number) -> None:
+                ended.put((number, time.perf_counter(), result, error))
+
+            client.async_infer(model, [tensors[number % len(tensors)]], end)
+        return Answers([_ended(ended.get(), begin, arrivals, labels) for _ in arrivals])
+
+
+def _ended(
+    one: "tuple[int, float, Any, Exception | None]",
+    begin: float,
+    arrivals: Sequence[float],
+    labels: NDArray[np.int64],
+) -> Answer:
+    number, at, result, error = one
+    if error is not None:
+        raise error
+    return _answer(result, labels[number % len(labels)], at - begin - arrivals[number])
+
+
+def _load(samples: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    with np.load(samples, allow_pickle=False) as arrays:
+        return arrays["inputs"], arrays["labels"]
+
+
+def _tensor(described: Any, sample: NDArray[np.float32]) -> Any:
+    from tritonclient.grpc import InferInput
+
+    given = InferInput(described.name, [1, *sample.shape], described.datatype)
+    given.set_data_from_numpy(sample[np.newaxis])
+    return given
+
+
+def _answer(result: Any, label: int, seconds: float) -> Answer:
+    told = result.get_response().parameters
+    # The logits, whatever they are called: an answer has one output.
+    (output,) = result.get_response().outputs
+    return Answer(
+        right=bool(result.as_numpy(output.name).argmax() == label),
+        exit=told["exits"].string_param,
+        segments=tuple(told["segments"].string_param.split(",")),
+        seconds=seconds,
+        compute=_MICRO * sum(map(float, told["compute_us"].string_param.split(","))),
+    )

@@ -113,11 +113,16 @@ def test_the_api_server_fills_in_the_defaults(server: Server) -> None:
 
     raw = cases.app()
     raw["spec"]["latency"] = {"target": "20ms"}
-    del raw["spec"]["priority"], raw["spec"]["placement"], raw["spec"]["adapt"]
+    del (
+        raw["spec"]["priority"],
+        raw["spec"]["placement"],
+        raw["spec"]["adapt"],
+        raw["spec"]["arrivals"],
+    )
     spec = server.create(InferenceApp, raw)["spec"]
     assert spec["latency"]["statistic"] == "Mean"
     assert (spec["priority"], spec["placement"]) == (0, {"localBlocks": 0})
-    assert spec["adapt"] is False
+    assert (spec["adapt"], spec["arrivals"]) == (False, "Periodic")
 
     links = server.create(NetworkTopology, cases.topology())["spec"]["links"]
     assert [link["directed"] for link in links] == [True, False]

@@ -375,6 +375,20 @@ class TestModelsAndApps:
         assert reason == "SourceUnavailable"
         assert message.startswith("spec.source.nodeName: node mobile-0 can't be a source: " + said)
 
+    def test_requests_at_random_wait_for_each_other(self) -> None:
+        (found,) = world(apps=[app(arrivals="Poisson")]).problem.apps
+        assert found.waiting == pytest.approx(3)
+        (found,) = world(apps=[app(arrivals="Periodic")]).problem.apps
+        assert found.waiting == 1
+
+    def test_no_latency_holds_at_random_where_reservations_may_be_full(self) -> None:
+        snapshot = Snapshot(
+            apps=(app(arrivals="Poisson"),), models=(model(),), nodes=(MOBILE, EDGE)
+        )
+        reason, message = rejection(build_world(snapshot, utilisation=1.0))
+        assert reason == "LatencyUnreachable"
+        assert "utilisation below 1, or spec.arrivals: Periodic" in message
+
     def test_a_cordoned_source_is_one(self) -> None:
         cordoned = node("mobile-0", "mobile", cordoned=True)
         assert len(world(apps=[app()], nodes=[cordoned, EDGE]).problem.apps) == 1

@@ -102,6 +102,7 @@ def app() -> Object:
             "minAccuracy": 0.8,
             "priority": -5,
             "placement": {"localBlocks": 1, "tiers": ["mobile", "edge"]},
+            "arrivals": "Poisson",
             "adapt": True,
         },
     }
@@ -392,6 +393,8 @@ BROKEN: tuple[Broken, ...] = (
          server_words=_GREATER),
     _app("priority is whole", ("spec", "priority"), 0.5, "spec.priority", "must be an integer",
          server_words="must be of type integer"),
+    _app("arrivals are of two kinds", ("spec", "arrivals"), "Bursts", "spec.arrivals",
+         "must be 'Periodic' or 'Poisson'", server_words="supported values"),
     _app("adapt is true or false", ("spec", "adapt"), "yes", "spec.adapt",
          "must be true or false, not a string", server_words="must be of type boolean"),
     _app("local blocks are counted", ("spec", "placement", "localBlocks"), -1,

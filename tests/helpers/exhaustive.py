@@ -129,7 +129,7 @@ def _step(problem: Problem, app: App, partial: _Partial, route: tuple[str, ...])
     if not app.may_run(index, node) or node.pods < 1 or node.millicores < app.model.min_millicores:
         return None
     memory, load, traffic = dict(partial.memory), dict(partial.load), dict(partial.traffic)
-    latency = partial.latency + weight * block.work / node.capacity
+    latency = partial.latency + app.waiting * weight * block.work / node.capacity
     energy = partial.energy + share * block.work * node.joules_per_flop
     for ends in pairwise(route):
         link = problem.link[ends]

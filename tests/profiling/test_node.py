@@ -32,6 +32,15 @@ def test_a_machine_runs_a_network_at_a_speed_and_keeps_its_cpus() -> None:
     assert told[-1] == 1
 
 
+def test_pauses_do_not_count() -> None:
+    speed = node.measure(workload.network(), 1.0, 1, pause=0.2)
+    assert speed.seconds > 0.2
+    assert 1e8 < speed.flops < 1e13
+    assert speed.watts is None
+    sustained = node.measure(workload.network(), 0.5, 1)
+    assert speed.flops > sustained.flops / 10
+
+
 def test_more_cpus_than_there_are_are_refused() -> None:
     with pytest.raises(ProfileError, match="CPUs for this process, and not 100000"):
         node.measure(workload.network(), 0.1, 100_000)

@@ -79,6 +79,11 @@ class InferenceAppSpec(Model):
         description="Where the app's blocks may run.",
         json_schema_extra={"default": {}},
     )
+    arrivals: Literal["Periodic", "Poisson"] = Field(
+        default="Periodic",
+        description="Periodic: inputs arise at regular intervals, and none waits for another. "
+        "Poisson: they arise at random, and the latency includes what they wait on average.",
+    )
     adapt: Flag = Field(
         default=False,
         description="Plan with the observed rate and exit shares instead of the declared ones, "

@@ -12,7 +12,12 @@ from fin.cluster.findings import Rejection
 from fin.cluster.state import NodeState
 from fin.planning.plan import Reason
 from fin.planning.problem import App, Model
+from fin.planning.waiting import poisson_waiting
 
+_NO_LIMIT = (
+    "with arrivals: Poisson inputs wait without limit where reservations may be filled; set the "
+    "operator's utilisation below 1, or spec.arrivals: Periodic"
+)
 _YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _NOT_YET_CREATED = "9" * 18
 """Sorts behind every time stamp: what the API server does not have yet is the newest."""
@@ -34,6 +39,8 @@ class Surroundings:
         Tier of each node that takes part.
     absent
         Why a node that means to take part does not.
+    utilisation
+        Share of a reservation that load may fill.
     """
 
     models: Mapping[tuple[str, str], Model]
@@ -41,6 +48,7 @@ class Surroundings:
     nodes: Mapping[str, NodeState]
     tiers: Mapping[str, str]
     absent: Mapping[str, str]
+    utilisation: float = 0.8
 
 
 def planning_app(app: InferenceApp, barred: Set[str], around: Surroundings) -> App | Rejection:
@@ -64,6 +72,8 @@ def planning_app(app: InferenceApp, barred: Set[str], around: Surroundings) -> A
     fault = _placement_fault(app, model, around.tiers.values())
     if fault:
         return Rejection(Reason.PLACEMENT_UNSATISFIABLE.value, fault)
+    if spec.arrivals == "Poisson" and around.utilisation >= 1:
+        return Rejection(Reason.LATENCY_UNREACHABLE.value, _NO_LIMIT)
     tiers = spec.placement.tiers
     return App(
         namespace=meta.namespace,
@@ -74,6 +84,7 @@ def planning_app(app: InferenceApp, barred: Set[str], around: Surroundings) -> A
         latency=float(spec.latency.target),
         min_accuracy=spec.min_accuracy,
         statistic=spec.latency.statistic,
+        waiting=poisson_waiting(around.utilisation) if spec.arrivals == "Poisson" else 1.0,
         priority=spec.priority,
         local_blocks=spec.placement.local_blocks,
         tiers=None if tiers is None else frozenset(tiers),

@@ -98,6 +98,7 @@ def build_world(
         nodes=states,
         tiers={node.name: node.tier for node in nodes},
         absent=absent,
+        utilisation=utilisation,
     )
     planned, rejected = _apps(apps, models, around, snapshot.apps)
     rejected |= {

@@ -87,7 +87,7 @@ def evaluate(problem: Problem, app: App, placement: Placement) -> Evaluation:
             _add(traffic, ends, app.rate * share * bits)
             network_latency += weight * (bits / link.bandwidth + link.rtt)
         _add(compute_energy, name, share * block.work * nodes[name].joules_per_flop)
-        _add(work, name, weight * block.work)
+        _add(work, name, app.compute_weight(index) * block.work)
         _add(load, name, app.rate * share * block.work)
         memory[name] = memory.get(name, model.memory_overhead) + block.resident
     final = model.blocks[len(placement.nodes) - 1].exit

@@ -84,7 +84,7 @@ def extended_graph(system: System, app: App, blocks: int) -> ExtendedGraph:
     allowed &= model.memory_overhead + resident[:, None] <= system.memory
     allowed &= work[:, None] <= system.utilisation * system.speed * FITS
     with np.errstate(divide="ignore", invalid="ignore"):
-        seconds = (weight * flops)[:, None] / system.speed
+        seconds = (app.waiting * weight * flops)[:, None] / system.speed
     energy = (share * flops)[:, None] * system.joules_per_flop
 
     fits = traffic[:, None, None] <= system.load * FITS

@@ -81,7 +81,7 @@ class Choices:
             if node.millicores >= app.model.min_millicores and node.pods >= 1
         ]
         for index, block in enumerate(app.model.blocks[: self.blocks]):
-            share, weight = app.reach(index), app.latency_weight(index)
+            share, weight = app.reach(index), app.compute_weight(index)
             for node in nodes:
                 run = Run(
                     block=index,

@@ -147,6 +147,9 @@ class App:
         Inferences per second, above 0 (R_h).
     latency
         Latency target on ``statistic`` over the samples, seconds (D_h).
+    waiting
+        Time in a segment, over its time on an idle server: 1, or more where requests may have to
+        wait for each other.
     local_blocks
         The first blocks that stay on the source.
     tiers
@@ -168,6 +171,7 @@ class App:
     latency: float
     min_accuracy: float
     statistic: Statistic = "Mean"
+    waiting: float = 1.0
     priority: int = 0
     local_blocks: int = 0
     tiers: frozenset[str] | None = None
@@ -187,6 +191,10 @@ class App:
     def latency_weight(self, block: int) -> float:
         """Weight of a block (from 0) in the latency (u): q on the mean, 1 on the maximum."""
         return self.model.reach[block] if self.statistic == "Mean" else 1.0
+
+    def compute_weight(self, block: int) -> float:
+        """Weight of a block's work (from 0) in the latency: u, times what waiting adds."""
+        return self.waiting * self.latency_weight(block)
 
     def may_run(self, block: int, node: Node) -> bool:
         """Whether a new segment with block ``block`` (from 0) may be placed on ``node``."""

@@ -1,6 +1,7 @@
 """Sustained speed of this machine, and its power meanwhile."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ class Speed:
     seconds
         How long it was measured.
     watts
-        Power of processor and memory meanwhile; None where that can't be read.
+        Power of processor and memory meanwhile; None where that can't be read, or where it paused.
     """
 
     flops: float
@@ -40,7 +41,12 @@ class Speed:
 
 
 def measure(
-    network: onnx.ModelProto, seconds: float, count: int | None = None, progress: Progress = silent
+    network: onnx.ModelProto,
+    seconds: float,
+    count: int | None = None,
+    progress: Progress = silent,
+    *,
+    pause: float = 0.0,
 ) -> Speed:
     """Run a network again and again.
 
@@ -54,6 +60,9 @@ def measure(
         On how many CPUs. None: on all whole ones that this process may use.
     progress
         Told how far it is.
+    pause
+        Seconds between two runs, which don't count. Caches are cold afterwards, and the kernel may
+        go on with another CPU: so it is for segments whose requests come one by one.
 
     Raises
     ------
@@ -66,7 +75,7 @@ def measure(
     # As segments do: one thread more than whole CPUs would have the kernel stop all of them.
     threads = max(1, int(allowed)) if count is None else count
     used = min(allowed, threads)
-    with cpus.only(threads):
+    with nullcontext() if pause else cpus.only(threads):
         session = Session(network.SerializeToString(), threads)
         sample = np.zeros([each or 1 for each in session.shape], session.dtype)
         (given,) = graphs.inputs(network)
@@ -74,29 +83,37 @@ def measure(
         if not cost:
             raise ProfileError("the network has no floating-point operations to measure with")
         session.run(sample)
-        begin = time.perf_counter()
-        _run(session, sample, begin, begin + _WARM_UP * seconds, begin + seconds, progress)
+        span = _Span(time.perf_counter(), seconds, pause, progress)
+        span.run(session, sample, _WARM_UP)
         counters, start = Counters(), time.perf_counter()
-        runs = _run(session, sample, begin, begin + seconds, begin + seconds, progress)
+        runs, busy = span.run(session, sample, 1.0)
         elapsed, joules = time.perf_counter() - start, counters.joules()
-    watts = joules / elapsed if joules else None
-    return Speed(runs * cost / elapsed, used, elapsed, watts)
+    watts = joules / elapsed if joules and not pause else None
+    return Speed(runs * cost / busy, used, elapsed, watts)
 
 
-def _run(
-    session: Session,
-    sample: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
-    begin: float,
-    until: float,
-    end: float,
-    progress: Progress,
-) -> int:
-    """Run until a time, at least once; return how often."""
-    runs = 0
-    while True:
-        session.run(sample)
-        runs += 1
-        now = time.perf_counter()
-        progress("speed", min(1, (now - begin) / (end - begin)))
-        if now >= until:
-            return runs
+@dataclass(frozen=True, slots=True)
+class _Span:
+    begin: float
+    seconds: float
+    pause: float
+    progress: Progress
+
+    def run(
+        self,
+        session: Session,
+        sample: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
+        share: float,
+    ) -> tuple[int, float]:
+        """Run until a share of the time is over, at least once; return how often and how long."""
+        runs, busy = 0, 0.0
+        while True:
+            start = time.perf_counter()
+            session.run(sample)
+            now = time.perf_counter()
+            runs, busy = runs + 1, busy + now - start
+            passed = (now - self.begin) / self.seconds
+            self.progress("speed", min(1, passed))
+            if passed >= share:
+                return runs, busy
+            time.sleep(self.pause)

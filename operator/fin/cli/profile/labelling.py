@@ -31,6 +31,7 @@ def run(
     watts: float | None,
     tier: str | None,
     seconds: float,
+    pause: float,
     output: Literal["command", "patch"],
 ) -> int:
     """Measure this machine and print its labels.
@@ -42,12 +43,12 @@ def run(
     try:
         running = workload.network() if network is None else load(network)
         with bars() as progress:
-            speed = measure(running, seconds, cpus, progress)
+            speed = measure(running, seconds, cpus, progress, pause=pause)
         found = labels(speed, allocatable, watts, tier)
     except ProfileError as error:
         say_error(error)
         return BAD_INPUT
-    _tell(speed, found)
+    _tell(speed, found, paused=pause > 0)
     if output == "patch":
         typer.echo(json.dumps({"metadata": {"labels": found}}))
     else:
@@ -56,14 +57,21 @@ def run(
     return DONE
 
 
-def _tell(speed: Speed, found: Mapping[str, str]) -> None:
+def _tell(speed: Speed, found: Mapping[str, str], *, paused: bool) -> None:
+    how = "With pauses" if paused else "Sustained"
     power = f", {si(speed.watts, 'W')} by RAPL" if speed.watts else ""
     typer.echo(
-        f"Sustained {si(speed.flops, 'FLOP/s')} on {speed.cpus:g} CPUs over "
+        f"{how} {si(speed.flops, 'FLOP/s')} on {speed.cpus:g} CPUs over "
         f"{time_span(speed.seconds)}{power}.",
         err=True,
     )
-    if names.LABEL_GFLOPS_PER_WATT not in found:
+    if names.LABEL_GFLOPS_PER_WATT not in found and paused:
+        typer.echo(
+            f"The label {names.LABEL_GFLOPS_PER_WATT} is missing: give the node's power under load "
+            "with --watts, or measure it without --pause.",
+            err=True,
+        )
+    elif names.LABEL_GFLOPS_PER_WATT not in found:
         typer.echo(
             "RAPL's energy counters can't be read here (often only root can), so the label "
             f"{names.LABEL_GFLOPS_PER_WATT} is missing: give the node's power with --watts.",

@@ -68,6 +68,15 @@ def node(
         float,
         typer.Option(parser=positive_duration, metavar="DURATION", help="How long to measure."),
     ] = "20s",  # type: ignore[assignment]
+    pause: Annotated[
+        float | None,
+        typer.Option(
+            parser=positive_duration,
+            metavar="DURATION",
+            help="Pause so long between two inferences, as between requests that come one by one: "
+            "they take longer then, since caches are cold. Default: none.",
+        ),
+    ] = None,
     output: Annotated[
         Output,
         typer.Option(
@@ -95,6 +104,7 @@ def node(
             watts=watts,
             tier=tier,
             seconds=duration,
+            pause=pause or 0.0,
             output=output.value,
         )
     )

@@ -46,8 +46,8 @@ class Kind:
 
     @cached_property
     def work(self) -> Floats:
-        """Latency work of each run, FLOP (a = sum of u W)."""
-        return self._over_runs(self._shares[1] * self._flops)
+        """Latency work of each run, FLOP (a = sum of u W, times waiting)."""
+        return self._over_runs(self.app.waiting * self._shares[1] * self._flops)
 
     @cached_property
     def load(self) -> Floats:
