@@ -72,8 +72,12 @@ PLACES = [path for path in paths(GOOD) if path]
 HUGE_CPU = [((1, "status", "allocatable", "cpu"), 9223372036854776.0)]  # beyond 64 bits of millis
 
 
+HUGE_SOURCE = [((0, "status", "allocatable", "cpu"), "9E")]
+
+
 @settings(max_examples=400, deadline=None)
 @example(changes=HUGE_CPU)
+@example(changes=HUGE_SOURCE)
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=2))
 def test_any_value_in_any_field_ends_with_a_status(
     changes: list[tuple[tuple[Any, ...], Any]],

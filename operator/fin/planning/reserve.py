@@ -95,11 +95,15 @@ def _trim(segments: list[_Segment], chosen: list[int], spare: float) -> list[int
     chosen = [min(value, each.most) for value, each in zip(chosen, segments, strict=True)]
     order = sorted(range(len(segments)), key=lambda index: -segments[index].price)
     for index in order:
-        while chosen[index] > segments[index].least:
-            chosen[index] -= 1
+        # Halving: a node may claim so many millicores that steps of one would take for ever.
+        late, in_time = segments[index].least - 1, chosen[index]
+        while in_time - late > 1:
+            chosen[index] = (late + in_time) // 2
             if _latency(segments, chosen) > spare:
-                chosen[index] += 1
-                break
+                late = chosen[index]
+            else:
+                in_time = chosen[index]
+        chosen[index] = in_time
     return chosen
 
 
