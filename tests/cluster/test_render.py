@@ -358,6 +358,17 @@ def test_every_service_has_both_ports_and_the_apps_leads_to_the_entry() -> None:
     }
 
 
+def test_prometheus_is_asked_to_scrape_each_segment_once() -> None:
+    *segments, app = made()["Service"]
+    for service in segments:
+        assert service["metadata"]["annotations"] == {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": "8080",
+            "prometheus.io/path": "/metrics",
+        }
+    assert "annotations" not in app["metadata"]
+
+
 def test_a_budget_lets_no_ready_pod_be_evicted() -> None:
     for budget, segment in zip(made()["PodDisruptionBudget"], revision().segments, strict=True):
         assert budget["spec"]["maxUnavailable"] == 0

@@ -30,6 +30,12 @@ CONFIG_MAP: Final = "ConfigMap"
 ANNOTATION_LEFT_BEHIND: Final = f"{GROUP}/left-behind"
 """On the ConfigMap: segments that the entry may still call, until it has read its new hops."""
 
+_SCRAPED: Final = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": str(HTTP_PORT),
+    "prometheus.io/path": "/metrics",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -67,9 +73,16 @@ def deployment(
 
 
 def segment_service(owner: Owner, segment: Segment) -> Json:
-    """Return the Service by which other segments reach this one."""
+    """Return the Service by which other segments reach this one.
+
+    It asks Prometheus to scrape the segment. The pod can't: on its template, annotations that
+    another version adds would restart every segment. Nor does the app's Service, which leads to
+    the same pod as that of its entry.
+    """
     labels = segment_labels(owner.name, segment.digest)
-    return _service(owner, segment.name, labels, segment.digest)
+    made = _service(owner, segment.name, labels, segment.digest)
+    made["metadata"]["annotations"] = dict(_SCRAPED)
+    return made
 
 
 def app_service(owner: Owner, entry: str) -> Json:
