@@ -14,6 +14,6 @@ def chart_cluster() -> Iterator[ControlPlane]:
     with ControlPlane() as cluster:
         cluster.kwok.create_node("node-0")
         cluster.kubectl("create", "namespace", NAMESPACE)
-        cluster.kubectl("apply", "-f", str(Path(__file__).with_name("servicemonitor-crd.yaml")))
+        cluster.kubectl("apply", "-f", str(Path(__file__).with_name("monitoring-crds.yaml")))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield cluster

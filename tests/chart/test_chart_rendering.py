@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from fin.cli import app
 from fin.cli.run import LogFormat
+from fin.cluster.naming import segment_labels
 from testbed import ControlPlane
 from tests.helpers.chart import (
     CHART,
@@ -67,6 +69,11 @@ SWITCHES: dict[str, Values] = {
             "scrapeTimeout": "500ms",
         }
     },
+    "PodMonitor": {
+        "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"}
+    },
+    "PrometheusRule": {"prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}}},
+    "dashboard": {"grafanaDashboard": {"enabled": True, "annotations": {"folder": "Inference"}}},
     "scheduling": {
         "priorityClassName": "system-cluster-critical",
         "nodeSelector": {"kubernetes.io/os": "linux"},
@@ -270,8 +277,32 @@ def test_switches_leave_out_what_they_name(chart_cluster: ControlPlane) -> None:
 
     assert "CustomResourceDefinition" not in kinds("no CRDs")
     assert not kinds("no roles") & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
-    assert "ServiceMonitor" not in kinds("defaults")
-    assert "ServiceMonitor" in kinds("ServiceMonitor")
+    for each in ("ServiceMonitor", "PodMonitor", "PrometheusRule"):
+        assert each not in kinds("defaults")
+        assert each in kinds(each)
+
+
+def test_rules_and_dashboard_are_the_files_of_the_chart(chart_cluster: ControlPlane) -> None:
+    values = {"prometheusRule": {"enabled": True}, "grafanaDashboard": {"enabled": True}}
+    objects = render(chart_cluster, values)
+    rules = one(objects, "PrometheusRule")["spec"]
+    assert rules == yaml.safe_load((CHART / "files/prometheus/rules.yaml").read_text())
+    dashboard = one(objects, "ConfigMap", f"{RELEASE}-dashboard")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["fin-operator.json"]) == json.loads(
+        (CHART / "files/grafana/fin-operator.json").read_text()
+    )
+
+
+def test_the_monitor_of_segments_selects_their_pods(chart_cluster: ControlPlane) -> None:
+    monitor = one(
+        render(chart_cluster, {"podMonitor": {"enabled": True}}),
+        "PodMonitor",
+        f"{RELEASE}-segments",
+    )
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= segment_labels("gate", "d").items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
 
 
 def test_own_labels_of_the_pod_win_over_podLabels(chart_cluster: ControlPlane) -> None:  # noqa: N802
