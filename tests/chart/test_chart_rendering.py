@@ -217,7 +217,16 @@ def test_fin_run_takes_the_flags_as_the_values_say(chart_cluster: ControlPlane) 
 
 def test_what_is_not_set_is_no_flag(chart_cluster: ControlPlane) -> None:
     flags = {arg.split("=")[0] for arg in arguments(render(chart_cluster))}
-    assert not flags & {"--gamma", "--segment-image", "--allow-host-path"}
+    assert not flags & {"--gamma", "--allow-host-path"}
+
+
+def test_segments_run_the_image_of_the_same_release_by_default(
+    chart_cluster: ControlPlane,
+) -> None:
+    objects = render(chart_cluster)
+    (container,) = pod(objects)["containers"]
+    version = container["image"].removeprefix("fin-operator:")
+    assert f"--segment-image=fin-segment:{version}" in arguments(objects)
 
 
 def test_the_lease_is_where_the_role_for_it_is(chart_cluster: ControlPlane) -> None:

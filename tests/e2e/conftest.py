@@ -40,7 +40,7 @@ def operator(cluster: Cluster) -> Cluster:
     """The cluster with the operator in it, by helm."""
     cluster.control_plane.helm(
         "install", RELEASE, str(ROOT / "helm" / "fin-operator"), f"--namespace={NAMESPACE}",
-        "--create-namespace", "--wait", "--timeout=90s", "--set=segment.image=fin-segment:0.1.0",
+        "--create-namespace", "--wait", "--timeout=90s",
     )  # fmt: skip
     return cluster
 
