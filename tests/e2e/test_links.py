@@ -1,4 +1,8 @@
-"""Links between nodes: as slow as a topology says, shared by the ways that cross them."""
+"""Links between nodes: as slow as a topology says, shared by the ways that cross them.
+
+These make networks of their own, of which a machine has one at a time: they come before the first
+test that asks for the session's cluster, which keeps its network until the end.
+"""
 
 import os
 import subprocess
