@@ -69,6 +69,8 @@ def test_segment_says_what_is_missing(missing: str) -> None:
         ["compare", "--help"],
         ["profile", "model", "--help"],
         ["segment", "--help"],
+        ["explain", "--help"],
+        ["whatif"],
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments: list[str]) -> None:

@@ -6,6 +6,9 @@ import sys
 import typer
 
 from fin.cli.compare import compare
+from fin.cli.live.explain import explain
+from fin.cli.live.top import top
+from fin.cli.live.whatif import whatif
 from fin.cli.plan import plan
 from fin.cli.profile import profile
 from fin.cli.run import run
@@ -25,6 +28,9 @@ app = typer.Typer(
 app.command()(plan)
 app.command()(compare)
 app.add_typer(profile)
+app.command()(top)
+app.command()(explain)
+app.command()(whatif)
 app.command()(run)
 app.command()(segment)
 app.command()(version)

@@ -10,7 +10,7 @@ from fin.api.base import Model
 from fin.api.names import API_VERSION, GROUP
 from fin.api.parsing import FieldError
 from fin.cli import core
-from fin.cli.files import kinds, read_all, shown
+from fin.cli.files import Entry, kinds, read_all, shown
 from fin.cli.problems import BadInput, Fault, Place, subject
 from fin.cluster import reading
 from fin.cluster.snapshot import Object, Snapshot
@@ -51,10 +51,7 @@ def load(names: Sequence[str], utilisation: float) -> Input:
     BadInput
         With everything that is wrong, not only the first.
     """
-    entries, faults = read_all(names)
-    objects: dict[Identity, tuple[Place, Object]] = {}
-    for place, each in entries:
-        faults += _add(objects, place, each)
+    entries, objects, faults = _read(names)
     world = build_world(_snapshot(objects), utilisation)
     faults += _invalid(world, objects)
     if not faults and not any(kind == "InferenceApp" for kind, _, _ in objects):
@@ -65,6 +62,37 @@ def load(names: Sequence[str], utilisation: float) -> Input:
     if faults:
         raise BadInput(faults)
     return Input(world, {identity: place for identity, (place, _) in objects.items()})
+
+
+def read_objects(names: Sequence[str]) -> dict[Identity, Object]:
+    """Read the objects of files, directories and standard input that planning reads.
+
+    Each is checked by itself.
+
+    Raises
+    ------
+    BadInput
+        With everything that is wrong, not only the first.
+    """
+    _, objects, faults = _read(names)
+    for identity, (place, each) in objects.items():
+        if identity[0] in _OURS:
+            faults += [
+                _fault(place, identity[0], each, e) for e in _errors(_OURS[identity[0]], each)
+            ]
+    if faults:
+        raise BadInput(faults)
+    return {identity: each for identity, (_, each) in objects.items()}
+
+
+def _read(
+    names: Sequence[str],
+) -> tuple[list[Entry], dict[Identity, tuple[Place, Object]], list[Fault]]:
+    entries, faults = read_all(names)
+    objects: dict[Identity, tuple[Place, Object]] = {}
+    for place, each in entries:
+        faults += _add(objects, place, each)
+    return entries, objects, faults
 
 
 def _add(
@@ -92,7 +120,7 @@ def _add(
         other = objects[identity][0]
         twice = FieldError("metadata.name", f"the same object is in {other} too: keep one of them")
         return [_fault(place, kind, each, twice)]
-    objects[identity] = place, core.with_readiness(each) if kind == "Node" else each
+    objects[identity] = place, each
     return []
 
 
@@ -128,7 +156,7 @@ def _snapshot(objects: Mapping[Identity, tuple[Place, Object]]) -> Snapshot:
         return tuple(each for (kind, _, _), (_, each) in objects.items() if kind == wanted)
 
     return Snapshot(
-        nodes=of("Node"),
+        nodes=tuple(map(core.with_readiness, of("Node"))),
         pods=of("Pod"),
         topologies=of("NetworkTopology"),
         models=of("DNNModel"),
