@@ -14,7 +14,8 @@ from fin.planning.sequential import plan_in_order
 from fin.planning.solvers import make_plan
 from tests.helpers.exhaustive import joint_optimum
 from tests.helpers.instances import random_problem
-from tests.planning.test_joint import best_together, power, small
+from tests.helpers.power import power
+from tests.planning.test_joint import best_together, small
 from tests.planning.test_joint_pricing import check_pricing
 
 pytestmark = pytest.mark.timeout(3600)

@@ -19,17 +19,10 @@ from fin.planning.sequential import plan_in_order
 from fin.planning.solvers import make_plan
 from tests.helpers.exhaustive import joint_optimum, placements
 from tests.helpers.instances import random_problem
+from tests.helpers.power import power
 
 MOST = 20_000
 """Combinations of placements that a test looks at; larger systems are passed over."""
-
-
-def power(problem: Problem, plan: Plan) -> float:
-    apps = problem.app
-    return sum(
-        apps[each.key].rate * evaluate(problem, apps[each.key], each.placement).energy
-        for each in plan.apps
-    )
 
 
 def small(seed: int) -> Problem:

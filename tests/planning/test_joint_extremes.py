@@ -17,8 +17,8 @@ from fin.planning.sequential import plan_in_order
 from fin.planning.solvers import make_plan
 from tests.helpers.exhaustive import joint_optimum
 from tests.helpers.instances import far_apart, random_problem
+from tests.helpers.power import power
 from tests.planning.test_fin_properties import chain, powers, scaled
-from tests.planning.test_joint import power
 
 TOLERANCE = 1e-3
 

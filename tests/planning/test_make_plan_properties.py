@@ -16,6 +16,7 @@ from fin.planning.problem import Problem
 from fin.planning.solvers import SOLVERS, make_plan
 from tests.helpers.exhaustive import joint_optimum, optimum
 from tests.helpers.instances import problems, random_problem
+from tests.helpers.power import power
 
 ON_ONE_NODE = ("source-only", "edge-only", "cloud-only")
 PUBLISHED = ("mcp", "neurosurgeon", "edgent")
@@ -29,10 +30,6 @@ def energy(problem: Problem, plan: Plan) -> dict[tuple[str, str], float]:
         each.key: evaluate(problem, problem.app[each.key], each.placement).energy
         for each in plan.apps
     }
-
-
-def power(problem: Problem, plan: Plan) -> float:
-    return sum(problem.app[key].rate * each for key, each in energy(problem, plan).items())
 
 
 def running(problem: Problem, plan: Plan) -> tuple[Running, ...]:

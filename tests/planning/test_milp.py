@@ -20,6 +20,7 @@ from fin.planning.problem import App, Block, Exit, Link, Model, Node, Problem
 from fin.planning.solvers import make_plan
 from tests.helpers.exhaustive import joint_optimum, optimum
 from tests.helpers.instances import far_apart, problems, random_problem
+from tests.helpers.power import power
 
 BACKENDS: tuple[Backend, ...] = ("highs", "cbc")
 SOLVER = 1e-6  # relative tolerance of what a solver says
@@ -32,13 +33,6 @@ def plan_of(problem: Problem, backend: Backend, limit: float | None = None) -> P
     assert sorted(planned + refused) == sorted(problem.app)
     assert [key for key in problem.app if key in plan.app] == planned
     return plan
-
-
-def power(problem: Problem, plan: Plan) -> float:
-    return sum(
-        problem.app[each.key].rate * evaluate(problem, problem.app[each.key], each.placement).energy
-        for each in plan.apps
-    )
 
 
 def one_app(problem: Problem, backend: Backend) -> None:

@@ -6,21 +6,13 @@ from random import Random
 import numpy as np
 import pytest
 
-from fin.planning.check import check
 from fin.planning.evaluation import evaluate, speeds
-from fin.planning.plan import Plan
 from fin.planning.problem import Problem
 from fin.planning.solvers import make_plan
 from fin.planning.waiting import poisson_waiting
-from tests.helpers.exhaustive import joint_optimum, optimum
+from tests.helpers.exhaustive import optimum
 from tests.helpers.instances import random_problem
-
-
-def power(problem: Problem, plan: Plan) -> float:
-    return sum(
-        problem.app[each.key].rate * evaluate(problem, problem.app[each.key], each.placement).energy
-        for each in plan.apps
-    )
+from tests.helpers.optimal import best_for_all, best_for_one
 
 
 def with_waiting(problem: Problem, factor: float) -> Problem:
@@ -45,13 +37,7 @@ def test_one_app_against_every_plan_there_is(solver: str) -> None:
     for seed in range(120):
         drawn = random_problem(Random(seed))
         problem = with_waiting(drawn, 3.0)
-        plan, best = make_plan(problem, solver=solver), optimum(problem, problem.apps[0])
-        assert check(problem, plan) == []
-        assert bool(plan.apps) == (best is not None), seed
-        if best is not None:
-            rate = problem.apps[0].rate
-            assert power(problem, plan) == pytest.approx(best.energy * rate, rel=1e-3)
-            assert plan.power_bound <= best.energy * rate * (1 + 1e-6)
+        best = best_for_one(problem, make_plan(problem, solver=solver))
         free = optimum(drawn, drawn.apps[0])
         changed += free is not None and (best is None or best.energy > free.energy * 1.001)
     assert changed > 5, "waiting decided nothing"
@@ -64,10 +50,7 @@ def test_two_apps_against_every_plan_there_is(solver: str) -> None:
             Random(seed), apps=(2, 2), nodes=(2, 3), blocks=(1, 3), millicores=(30, 40)
         )
         problem = with_waiting(drawn, 2.0)
-        plan, best = make_plan(problem, solver=solver), joint_optimum(problem)
-        assert frozenset(plan.app) == best.admitted, seed
-        assert plan.power_bound <= best.power * (1 + 1e-6), seed
-        assert best.power * (1 - 1e-6) <= power(problem, plan) <= best.power * 1.001, seed
+        best_for_all(problem, make_plan(problem, solver=solver))
 
 
 def test_a_plans_latency_holds_what_requests_wait_at_its_own_load() -> None:
