@@ -27,7 +27,7 @@ KINDS = ["dnnmodels", "inferenceapps", "networktopologies"]
 # Resource, and the verbs on it in any namespace: everything that the operator may do.
 ALLOWED = {
     "nodes": READ,
-    "pods": READ,
+    "pods": f"{READ} patch",
     "endpointslices.discovery.k8s.io": READ,
     "deployments.apps": WRITE,
     "services": WRITE,

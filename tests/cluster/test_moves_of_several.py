@@ -1,5 +1,6 @@
 """Apps that get into each other's way: room, exchanges, evictions, upgrades, shared segments."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -94,6 +95,24 @@ def test_where_the_entry_stays_old_segments_wait_until_it_has_read_its_new_hops(
     while "edge-1" in nodes_of(operator, "camera"):
         operator.round()
     assert operator.cluster.now - turned >= SETTINGS.refresh
+
+
+def test_an_entry_is_made_to_read_its_new_hops_at_once() -> None:
+    """A node is lost: what calls the segments there must not wait for the kubelet's next round."""
+    operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
+    operator.cluster.prompt, operator.cluster.refresh = True, 1000
+    operator.plan = planned(at("camera", "edge-0", "edge-2"))
+    while not operator.told("Moved"):
+        operator.round()
+    operator.cluster.tick()
+    (entry,) = (
+        each for each in operator.cluster.all("Pod") if each["spec"]["nodeName"] == "edge-0"
+    )
+    wanted = operator.cluster.get("ConfigMap", "camera-routes")
+    assert wanted is not None
+    assert entry["sim"]["config"] == json.loads(wanted["data"]["routes.json"])
+    operator.run(3)
+    assert operator.decide().actions == ()
 
 
 def test_a_third_revision_replaces_the_wanted_one_and_not_the_serving() -> None:

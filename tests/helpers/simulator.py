@@ -66,12 +66,14 @@ class SimulatedCluster:
     """Objects by kind, namespace and name, and the clock (s).
 
     ``startup``, ``grace`` and ``refresh`` are seconds that a pod takes to be Ready, to end, and to
-    see a changed ConfigMap. Pods of images in ``broken_images`` never become Ready.
+    see a changed ConfigMap: by itself, or, where kubelets are ``prompt``, when the pod changes.
+    Pods of images in ``broken_images`` never become Ready.
     """
 
     startup: int = 3
     grace: int = 2
     refresh: int = 10
+    prompt: bool = False
     now: float = START
     broken_images: set[str] = field(default_factory=set)
     objects: dict[Key, Json] = field(default_factory=dict)
@@ -123,6 +125,10 @@ class SimulatedCluster:
             if part in obj and obj[part] != live.get(part):
                 live[part] = obj[part]
                 live["metadata"]["generation"] += 1
+        if obj["kind"] == "Pod":  # of which others write the rest
+            live["metadata"].setdefault("annotations", {}).update(obj["metadata"]["annotations"])
+            live["sim"]["touched"] = True
+            return
         for part in ("labels", "annotations", "ownerReferences"):
             live["metadata"][part] = obj["metadata"].get(part, {})
 
@@ -226,7 +232,8 @@ class SimulatedCluster:
             image = pod["spec"]["containers"][0]["image"]
             started = self.now >= sim["bound"] + self.startup and image not in self.broken_images
             _set_ready(pod, self._timestamp(), ready=started and _node_is_ready(node))
-            if (self.now - sim["bound"]) % self.refresh == 0:
+            touched = sim.pop("touched", False) and self.prompt
+            if touched or (self.now - sim["bound"]) % self.refresh == 0:
                 sim["config"] = self._config(pod)
 
     def _config(self, pod: Json) -> Json:

@@ -9,6 +9,7 @@ from fin.cluster.actions import Action, Apply, Delete
 from fin.cluster.cases import Case
 from fin.cluster.drift import foreign_fields, matches
 from fin.cluster.naming import config_name
+from fin.cluster.nudging import nudges
 from fin.cluster.observed import Observed, controller
 from fin.cluster.render import templates
 from fin.cluster.revision import Revision
@@ -65,7 +66,7 @@ class Writer:
     off. Budgets first: a segment that has one may have served, and is drained before it goes.
     The entry's annotation before the ConfigMap, since it tells which revision serves where two
     share the entry. The ConfigMap before new pods, which mount it. Then the app's Service, which
-    turns the traffic. Deletions last.
+    turns the traffic. Then deletions, and last what is only a help.
 
     ``adapted`` are the values that the app is planned with in place of declared ones; None where
     it is not planned now: those that are written down stay.
@@ -101,6 +102,7 @@ class Writer:
                 digest = self._leads_to.entry.digest
                 yield from self._write(app_service(self._case.owner, digest))
         yield from self._deletions()
+        yield from self._nudges()
 
     def config_is_current(self) -> bool:
         """Whether the ConfigMap in the snapshot is the one that this round wants."""
@@ -108,6 +110,12 @@ class Writer:
         if live is None or self._leads_to is None:
             return False
         return matches(_written_part(live), _written_part(self._config(self._leads_to)))
+
+    def _nudges(self) -> Iterator[Action]:
+        if self._leads_to is not None and self._case.phase in ("settled", "moving"):
+            live = self._case.owned.config_maps.get(config_name(self._case.key[1]))
+            wanted = self._config(self._leads_to)
+            yield from nudges(self._seen, self._case, self._leads_to.entry, live, wanted)
 
     def _budgets(self) -> Iterator[Action]:
         """What serves has a budget, and what will serve from now on."""
