@@ -227,6 +227,40 @@ def test_apps_that_change_places_on_full_nodes_break_the_lowest_priority_first(
     assert operator.memory.exchange == {}
 
 
+def test_nothing_is_broken_for_an_exchange_that_another_app_is_making_room_for() -> None:
+    """What the third app leaves behind goes by itself; then first moves, then second."""
+    apps = [app(name, priority=1 if name == "first" else -1) for name in ("first", "second")]
+    third = app("third", priority=0)
+    operator = started(
+        *apps,
+        third,
+        plan=planned(
+            at("first", "edge-0", cpu=700),
+            at("second", "edge-1", cpu=500),
+            at("third", "edge-0", "edge-1", cpu=200),
+        ),
+        cpu="1",
+    )
+    operator.plan = planned(
+        at("first", "edge-0", cpu=700),
+        at("second", "edge-1", cpu=500),
+        at("third", "edge-0", "edge-2", cpu=200),
+    )
+    while "edge-2" not in nodes_of(operator, "third"):
+        operator.round()
+    operator.plan = planned(
+        at("first", "edge-1", cpu=450),
+        at("second", "edge-0", cpu=500),
+        at("third", "edge-0", "edge-2", cpu=200),
+    )
+    for _ in range(80):
+        operator.round()
+        assert all(operator.cluster.why_not_served(name) is None for name in ("first", "second"))
+    assert operator.told("BrokenFirst") == []
+    assert nodes_of(operator, "first") == {"edge-1"}
+    assert nodes_of(operator, "second") == {"edge-0"}
+
+
 def test_during_an_exchange_both_count_as_running_where_they_are_to_be() -> None:
     operator = full_exchange(first=1, second=0)
     while not operator.told("BrokenFirst"):

@@ -1,6 +1,6 @@
 """Which segments can be created now, and who must make room where nobody can move."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from fin.api.names import LABEL_APP, LABEL_SEGMENT
@@ -62,13 +62,15 @@ def break_first(
 ) -> AppKey | None:
     """Return the app to break before it is made anew, where no move can go on without that.
 
-    Of the apps that are to leave a node which others wait for, and can't, on which nothing
-    else will make room, it is one that does not serve anyway, else the one of the lowest
-    priority, of those the youngest. One at a time: the next when all that the last one made
-    possible is done.
+    Nobody is broken while a move waits only for what will leave by itself. Else, of the apps
+    that are to leave a node which others wait for, and can't, on which nothing will make room,
+    it is one that does not serve anyway, else the one of the lowest priority, of those the
+    youngest. One at a time: the next when all that the last one made possible is done.
     """
     freed_by_us, freed = _freed(seen, cases, placing)
     if freed_by_us and any(_is_broken(cases.get(key)) for key in memory.exchange):
+        return None
+    if any(_goes_on(cases[key], needs, freed) for key, needs in placing.blocked.items()):
         return None
     contested = {node for needs in placing.blocked.values() for node in needs} - freed
     candidates = [case for case in cases.values() if _could_leave(case, contested, placing)]
@@ -104,6 +106,11 @@ def _is_orphan(seen: Observed, pod: Mapping[str, object]) -> bool:
     if LABEL_APP not in labels or LABEL_SEGMENT not in labels:
         return False
     return (reading.namespace(pod), labels[LABEL_APP], labels[LABEL_SEGMENT]) not in seen.segments
+
+
+def _goes_on(case: Case, wanted: Iterable[str], freed: Set[str]) -> bool:
+    """Whether a move waits only for room that comes free by itself: its own follows then."""
+    return case.phase == "moving" and freed >= set(wanted)
 
 
 def _is_broken(case: Case | None) -> bool:
