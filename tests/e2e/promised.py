@@ -55,27 +55,14 @@ class Run:
 
 def run(cluster: Cluster, app: str, samples: Path, model: str, arrivals: list[float]) -> Run:
     """Send requests from the app's source, as they arise, through the app's Service."""
-    told = json.loads(cluster.control_plane.kubectl("get", f"service/{app}", "-o", "json").stdout)
-    source = get(cluster, app)["spec"]["source"]["nodeName"]
-    groups = {name: _group(cluster, pod) for name, pod in pods(cluster, app).items()}
+    groups = {name: group(cluster, pod) for name, pod in pods(cluster, app).items()}
     idle = _idle(groups)
     begin = time.monotonic()
     cpu_before = {name: _cpu(group) for name, group in groups.items()}
     sent_before = {name: bytes_sent(node.network) for name, node in cluster.nodes.items()}
-    result = subprocess.run(
-        [
-            "ip", "netns", "exec", cluster.nodes[source].network.namespace, sys.executable, "-c",
-            CLIENT, f"{told['spec']['clusterIP']}:9000", model, str(samples), json.dumps(arrivals),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+    told = from_source(cluster, app, CLIENT, model, str(samples), json.dumps(arrivals))
     elapsed = time.monotonic() - begin
-    assert result.returncode == 0, result.stderr
-    answers = json.loads(result.stdout)
+    answers = json.loads(told)
     return Run(
         seconds=tuple(each["seconds"] for each in answers),
         exits=Counter(each["exit"] for each in answers),
@@ -88,6 +75,30 @@ def run(cluster: Cluster, app: str, samples: Path, model: str, arrivals: list[fl
             for name, node in cluster.nodes.items()
         },
     )
+
+
+def from_source(cluster: Cluster, app: str, program: str, *arguments: str) -> str:
+    """Run a Python program on the app's source; return what it wrote.
+
+    Its first argument is the address of the app's Service.
+    """
+    service = json.loads(
+        cluster.control_plane.kubectl("get", f"service/{app}", "-o", "json").stdout
+    )
+    source = get(cluster, app)["spec"]["source"]["nodeName"]
+    result = subprocess.run(
+        [
+            "ip", "netns", "exec", cluster.nodes[source].network.namespace, sys.executable, "-c",
+            program, f"{service['spec']['clusterIP']}:9000", *arguments,
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def _idle(groups: dict[str, Path]) -> dict[str, float]:
@@ -111,9 +122,10 @@ def pods(cluster: Cluster, app: str) -> dict[str, dict[str, Any]]:
     return {each["metadata"]["name"].rsplit("-", 2)[0]: each for each in got["items"]}
 
 
-def _group(cluster: Cluster, pod: dict[str, Any]) -> Path:
+def group(cluster: Cluster, pod: dict[str, Any], kind: str = "cpuacct") -> Path:
+    """Return the control group of a pod, in one of the hierarchies."""
     namespace = cluster.nodes[pod["spec"]["nodeName"]].network.namespace
-    return Path("/sys/fs/cgroup/cpuacct", namespace, "kubepods", f"pod{pod['metadata']['uid']}")
+    return Path("/sys/fs/cgroup", kind, namespace, "kubepods", f"pod{pod['metadata']['uid']}")
 
 
 def _cpu(group: Path) -> float:

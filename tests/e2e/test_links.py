@@ -1,7 +1,7 @@
 """Links between nodes: as slow as a topology says, shared by the ways that cross them.
 
-These make networks of their own, of which a machine has one at a time: they come before the first
-test that asks for the session's cluster, which keeps its network until the end.
+These make networks of their own, of which a machine has one at a time: see conftest.py for their
+place before the tests of the session's cluster, which keeps its network until the end.
 """
 
 import os
@@ -13,13 +13,11 @@ from contextlib import contextmanager
 import pytest
 
 from testbed import cache
-from testbed.errors import TestbedError
 from testbed.nodes import network
-from testbed.nodes.cluster import check_machine
 from testbed.nodes.links import Links, ShapedLink
 from testbed.nodes.network import NodeNetwork, bytes_sent
 from testbed.process import ProcessGroup
-from testbed.progress import Reporter
+from tests.e2e.conftest import skip_unless_nodes_run
 
 A, B, C = (NodeNetwork(name, index) for index, name in enumerate(("a", "b", "c")))
 
@@ -52,22 +50,25 @@ def both(one: NodeNetwork, other: NodeNetwork, bandwidth: float, rtt: float) -> 
     return [ShapedLink(source, target, bandwidth, rtt) for source, target in ends]
 
 
-@pytest.fixture
-def links() -> Iterator[Links]:
-    """A line: a - b - c."""
-    try:
-        check_machine(Reporter())
-    except TestbedError as error:
-        pytest.skip(str(error))
+@contextmanager
+def shaped(*links: ShapedLink) -> Iterator[Links]:
+    """A network of three nodes with these links, for as long as it lasts."""
+    skip_unless_nodes_run()
     processes = ProcessGroup("fin-links-")
     with cache.only_one("nodes"):
         try:
             network.set_up((A, B, C))
-            shaped = [*both(A, B, 20e6, 0.04), *both(B, C, 1e9, 0.01)]
-            yield Links((A, B, C), shaped, processes)
+            yield Links((A, B, C), links, processes)
         finally:
             processes.close()
             network.tear_down()
+
+
+@pytest.fixture
+def links() -> Iterator[Links]:
+    """A line: a - b - c."""
+    with shaped(*both(A, B, 20e6, 0.04), *both(B, C, 1e9, 0.01)) as made:
+        yield made
 
 
 @contextmanager
@@ -119,17 +120,5 @@ def test_a_link_may_become_slower(links: Links) -> None:
 
 def test_what_has_no_way_takes_the_cable() -> None:
     """Other pairs are not held up."""
-    try:
-        check_machine(Reporter())
-    except TestbedError as error:
-        pytest.skip(str(error))
-    processes = ProcessGroup("fin-links-")
-    with cache.only_one("nodes"):
-        try:
-            network.set_up((A, B, C))
-            Links((A, B, C), both(A, B, 20e6, 0.04), processes)
-            with listening(C):
-                assert send(A, C.address, 1)[0] < 0.04
-        finally:
-            processes.close()
-            network.tear_down()
+    with shaped(*both(A, B, 20e6, 0.04)), listening(C):
+        assert send(A, C.address, 1)[0] < 0.04

@@ -1,17 +1,21 @@
 """The example that reads digits, on real nodes: placed, limited and answered as planned."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
+import yaml
 
+from fin.segment.exits import confidence
 from testbed.nodes.cluster import Cluster
 from testbed.nodes.network import bytes_sent
-from tests.e2e.conftest import EXAMPLES, NAMESPACE, NETWORK, RELEASE, ROOT
+from testbed.process import wait_for
+from tests.e2e.breaking import uids
+from tests.e2e.conftest import APP, CHART, EXAMPLES, NAMESPACE, NETWORK, RELEASE
+from tests.e2e.faults import condition
+from tests.e2e.promised import from_source, get, group, pods
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -24,16 +28,24 @@ print(answers.accuracy, answers.seconds.mean(), len(answers.seconds))
 """
 
 
-def app(cluster: Cluster) -> dict[str, Any]:
-    got = cluster.control_plane.kubectl("get", "inferenceapp/digit-reader", "-o", "json")
-    return dict(json.loads(got.stdout))
-
-
-def pods(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """The app's pods, by segment."""
-    selector = "--selector=finoperator.io/app=digit-reader"
-    got = json.loads(cluster.control_plane.kubectl("get", "pods", selector, "-o", "json").stdout)
-    return {each["metadata"]["name"].rsplit("-", 2)[0]: each for each in got["items"]}
+BOTH_CLIENTS = """
+import json, sys
+from pathlib import Path
+import numpy, tritonclient.grpc, tritonclient.http
+address, model, samples = sys.argv[1:]
+inputs = numpy.load(samples)["inputs"]
+seen = {}
+for name, module, port in ("grpc", tritonclient.grpc, 9000), ("http", tritonclient.http, 8080):
+    with module.InferenceServerClient(f"{address.partition(':')[0]}:{port}") as client:
+        seen[name] = []
+        for sample in inputs:
+            given = module.InferInput("image", [1, *sample.shape], "FP32")
+            given.set_data_from_numpy(sample[None])
+            told = client.infer(model, [given]).get_response()
+            left = told["parameters"]["exits"] if name == "http" else told.parameters["exits"]
+            seen[name].append(left if name == "http" else left.string_param)
+json.dump(seen, sys.stdout)
+"""
 
 
 def test_the_operator_has_only_its_own_rights(operator: Cluster) -> None:
@@ -46,14 +58,12 @@ def test_the_operator_has_only_its_own_rights(operator: Cluster) -> None:
 
 
 def test_segments_are_where_the_plan_says_and_limited_as_it_says(reader: Cluster) -> None:
-    planned, found = app(reader)["status"]["plan"]["segments"], pods(reader)
+    planned, found = get(reader, APP)["status"]["plan"]["segments"], pods(reader, APP)
     assert {each["nodeName"] for each in planned} == {"camera-0", "gateway-0", "server-0"}
     for segment in planned:
         pod = found[segment["name"]]
         assert pod["spec"]["nodeName"] == segment["nodeName"]
-        group = reader.nodes[segment["nodeName"]].network.namespace
-        inside = f"{group}/kubepods/pod{pod['metadata']['uid']}"
-        cpu, memory = (Path("/sys/fs/cgroup") / kind / inside for kind in ("cpu", "memory"))
+        cpu, memory = (group(reader, pod, kind) for kind in ("cpu", "memory"))
         quota = int((cpu / "cpu.cfs_quota_us").read_text())
         assert quota == 100 * int(segment["cpu"].removesuffix("m"))
         limit = int((memory / "memory.limit_in_bytes").read_text())
@@ -63,31 +73,67 @@ def test_segments_are_where_the_plan_says_and_limited_as_it_says(reader: Cluster
 
 def test_the_source_is_answered_through_the_apps_service(reader: Cluster) -> None:
     """By an unchanged client on the camera; what must go on does so over the planned link."""
-    address = reader.control_plane.kubectl(
-        "get", "service/digit-reader", "-o", "jsonpath={.spec.clusterIP}"
-    ).stdout
     camera, gateway = (reader.nodes[name].network for name in ("camera-0", "gateway-0"))
     before = bytes_sent(camera), bytes_sent(gateway)
-    result = subprocess.run(
-        [
-            "ip", "netns", "exec", camera.namespace, sys.executable, "-c", CLIENT,
-            f"{address}:9000", NETWORK, str(EXAMPLES / "heldout.npz"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    accuracy, _, count = map(float, result.stdout.split())
-    assert accuracy == pytest.approx(app(reader)["status"]["plan"]["accuracy"], abs=0.03)
+    told = from_source(reader, APP, CLIENT, NETWORK, str(EXAMPLES / "heldout.npz"))
+    accuracy, _, count = map(float, told.split())
+    assert accuracy == pytest.approx(get(reader, APP)["status"]["plan"]["accuracy"], abs=0.03)
     # A seventh goes on to the gateway: 2 KiB each.
     assert bytes_sent(camera) - before[0] > 0.05 * count * 2048
     assert bytes_sent(gateway) > before[1]
 
 
+def test_samples_leave_where_their_confidence_says_over_http_and_grpc(
+    reader: Cluster, measured: Path
+) -> None:
+    samples = EXAMPLES / "heldout.npz"
+    seen = json.loads(from_source(reader, APP, BOTH_CLIENTS, NETWORK, str(samples)))
+    assert seen["http"] == seen["grpc"]
+    first = yaml.safe_load((measured / "model.yaml").read_text())["spec"]["blocks"][0]
+    session = onnxruntime.InferenceSession(
+        str(measured / "blocks" / f"{first['name']}.onnx"), providers=["CPUExecutionProvider"]
+    )
+    (given,) = (each.name for each in session.get_inputs())
+    with np.load(samples, allow_pickle=False) as arrays:
+        images = arrays["inputs"]
+    (logits,) = session.run([first["exit"]["output"]], {given: images})
+    sure = confidence(logits) >= first["exit"]["threshold"]
+    assert [each == first["exit"]["name"] for each in seen["grpc"]] == sure.tolist()
+
+
+def test_an_upgrade_leaves_the_segments_alone(reader: Cluster) -> None:
+    before = uids(pods(reader, APP))
+    reader.control_plane.helm(
+        "upgrade", RELEASE, CHART, f"--namespace={NAMESPACE}", "--reset-then-reuse-values",
+        "--set=observing.every=10s", "--wait", "--timeout=90s",
+    )  # fmt: skip
+    wait_for(lambda: is_ready(reader), 60, "the app to be Ready")
+    assert uids(pods(reader, APP)) == before
+
+
 def test_uninstalling_leaves_the_apps_running(reader: Cluster) -> None:
     reader.control_plane.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait")
-    assert all(each["status"]["containerStatuses"][0]["ready"] for each in pods(reader).values())
-    assert app(reader)["status"]["plan"]["segments"]
+    running = pods(reader, APP).values()
+    assert all(each["status"]["containerStatuses"][0]["ready"] for each in running)
+    assert get(reader, APP)["status"]["plan"]["segments"]
+
+
+def test_installing_again_takes_them_over(reader: Cluster) -> None:
+    before = uids(pods(reader, APP))
+    reader.control_plane.helm(
+        "install", RELEASE, CHART, f"--namespace={NAMESPACE}", "--set=crds.keep=false", "--wait",
+        "--timeout=90s",
+    )  # fmt: skip
+    wait_for(lambda: is_ready(reader), 60, "the app to be Ready")
+    assert uids(pods(reader, APP)) == before
+
+
+def test_uninstalling_without_keeping_the_kinds_removes_all(reader: Cluster) -> None:
+    reader.control_plane.helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait")
+    wait_for(lambda: not pods(reader, APP), 90, "the segments to be gone")
+    left = reader.control_plane.kubectl("get", "crd", "-o", "name").stdout
+    assert "finoperator.io" not in left
+
+
+def is_ready(cluster: Cluster) -> bool:
+    return condition(get(cluster, APP), "Ready").get("status") == "True"
