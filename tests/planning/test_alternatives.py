@@ -82,6 +82,20 @@ def instead(found: tuple[Alternative, ...]) -> list[Alternative]:
     return [one for one in found if one.kind is Kind.INSTEAD]
 
 
+def test_of_many_nodes_the_most_efficient_are_tried_alone_and_the_source() -> None:
+    problem = random_problem(Random(1), nodes=(60, 60))
+    app = problem.apps[0]
+    plan = make_plan(problem)
+    found = instead(alternatives(problem, plan, app.key, OPTIONS))
+    tried = {one.what.removeprefix("all on ") for one in found if one.what.startswith("all on ")}
+    assert 7 <= len(tried) <= 9
+    cost = {node.name: node.joules_per_flop for node in problem.nodes}
+    # What the plan uses alone is no alternative to it.
+    used = set(plan.app[app.key].placement.nodes)
+    left_out = min(each for name, each in cost.items() if name not in tried | used)
+    assert all(cost[name] <= left_out or name == app.source for name in tried)
+
+
 def test_possible_ones_come_first_by_energy() -> None:
     problem = random_problem(Random(4))
     found = alternatives(problem, make_plan(problem), problem.apps[0].key, OPTIONS)

@@ -19,6 +19,9 @@ from fin.planning.system import System
 _NO_HURRY = 1e9
 """A latency target, seconds, that nothing misses."""
 
+_NODES = 8
+"""Nodes that are tried alone: in a large system to say why each does not do takes minutes."""
+
 
 class Kind(StrEnum):
     """How an alternative differs from the plan."""
@@ -59,7 +62,8 @@ def alternatives(
 ) -> tuple[Alternative, ...]:
     """Find them for an application of the problem, the other applications staying as planned.
 
-    Those that are possible come first, by energy.
+    Those that are possible come first, by energy. Of many nodes only those are tried alone that
+    need the least energy for an operation.
 
     Raises
     ------
@@ -82,15 +86,19 @@ class _Search:
         self._problem, self._app, self._planned = problem, app, planned
 
     def instead(self, left: System) -> Iterator[Alternative]:
-        """Without each node that it uses, and all on one node."""
-        app, problem = self._app, self._problem
+        """Without each node that it uses, and all on one node: the source, and good ones."""
+        app = self._app
         used = [name for name, _ in self._planned.placement.segments] if self._planned else []
         for name in used if len(used) > 1 else ():
             without = replace(app, barred=app.barred | {name})
             yield self._best(self.planner, without, left, f"without {name}")
-        for node in problem.nodes:
+        for node in self._single_nodes():
             if [node.name] != used:
                 yield self._whole(node, left)
+
+    def _single_nodes(self) -> list[Node]:
+        best = sorted(self._problem.nodes, key=lambda node: (node.joules_per_flop, node.name))
+        return [node for node in best if node in best[:_NODES] or node.name == self._app.source]
 
     def _whole(self, node: Node, left: System) -> Alternative:
         choice = single_node(lambda _, each: each.name == node.name)
@@ -99,12 +107,13 @@ class _Search:
 
     def relaxed(self, left: System) -> Iterator[Alternative]:
         """With each limit given up that the application has; unless it already costs nothing."""
+        below = self._energy() * (1 - self._options.tolerance)
         for what, app, where in self._relaxations(left):
-            found = self._best(self.planner, app, where, what, Kind.RELAXED)
-            if found.plan is not None and found.energy < self._energy() * (
-                1 - self._options.tolerance
-            ):
-                yield found
+            plan = self.planner.find(app, where)
+            if plan is not None:
+                found = self._measured(Kind.RELAXED, what, app, plan)
+                if found.energy < below:
+                    yield found
 
     def _relaxations(self, left: System) -> Iterator[tuple[str, App, System]]:
         app = self._app
@@ -128,13 +137,14 @@ class _Search:
             return float("inf")
         return evaluate(self._problem, self._app, self._planned.placement).energy
 
-    def _best(
-        self, planner: Planner, app: App, left: System, what: str, kind: Kind = Kind.INSTEAD
-    ) -> Alternative:
+    def _best(self, planner: Planner, app: App, left: System, what: str) -> Alternative:
         plan = planner.find(app, left)
         if plan is None:
             refusal = explain(planner, app, left)
-            return Alternative(kind, what, reason=f"{refusal.reason}: {refusal.message}")
+            return Alternative(Kind.INSTEAD, what, reason=f"{refusal.reason}: {refusal.message}")
+        return self._measured(Kind.INSTEAD, what, app, plan)
+
+    def _measured(self, kind: Kind, what: str, app: App, plan: AppPlan) -> Alternative:
         cost = evaluate(self._problem, app, plan.placement)
         latency = cost.latency(speeds(self._problem, plan))
         return Alternative(kind, what, plan, cost.energy, latency)

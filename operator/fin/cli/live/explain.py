@@ -19,8 +19,9 @@ def explain(
     """Say why an app of the cluster has its plan.
 
     Plans the app anew as it could run otherwise, the other apps staying where they are: without
-    each node that it uses, and whole on each node; what that would cost, or break. Then what its
-    limits cost: what it could save if one were given up.
+    each node that it uses, and whole on one node (of many, those of the least energy for an
+    operation); what that would cost, or break. Then what its limits cost: what it could save if
+    one were given up.
 
     Give the planner's options as the operator has them. Exit status: 0 where the app has a plan,
     3 where it has none, 2 where there is no such app or no cluster.
