@@ -2,7 +2,7 @@
 
 from math import inf, isfinite
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fin.api import DNNModel
@@ -40,12 +40,16 @@ counts = st.builds(
     buckets=st.dictionaries(st.sampled_from([0.001, 0.1, 10.0, inf]), number),
     joules=number,
 )
+IDLE = {"first": ("a", Counts()), "second": ("a", Counts())}
 readings = st.dictionaries(
     st.sampled_from(["first", "second"]), st.tuples(st.sampled_from(["a", "b", "c"]), counts)
 )
 
 
 @given(st.lists(st.tuples(st.floats(1, 200), readings), max_size=20))
+@example(
+    [(1.0, IDLE), (30.0, {**IDLE, "second": ("a", Counts(samples={"final": 1}, served=2e-313))})]
+)
 def test_what_is_known_is_sound(steps: list[tuple[float, dict[str, tuple[str, Counts]]]]) -> None:
     track: Track | None = None
     now = 1000.0

@@ -13,6 +13,8 @@ _QUANTILE: Final = 0.99
 _KEPT: Final = 2 * LEAST
 """Requests that do not fade, and for how many time constants."""
 _LONGEST: Final = 60
+_ANY: Final = 1e-6
+"""Requests that are none: what has faded further than this has no ratios."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def seen(counts: Counts, exits: Iterable[str]) -> Seen:
     """
     samples = {name: counts.samples.get(name, 0.0) for name in exits}
     total = sum(samples.values())
-    batch = total / counts.served if counts.served > 0 and total > 0 else 1.0
+    batch = total / counts.served if counts.served > _ANY and total > 0 else 1.0
     enough = counts.served >= LEAST
     return Seen(
         seconds=counts.seconds,
