@@ -97,6 +97,32 @@ def test_where_the_entry_stays_old_segments_wait_until_it_has_read_its_new_hops(
     assert operator.cluster.now - turned >= SETTINGS.refresh
 
 
+def test_old_segments_go_soon_where_the_entry_says_that_it_has_read_its_new_hops() -> None:
+    operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
+    operator.settings = replace(SETTINGS, refresh=200.0)
+    operator.cluster.refresh, operator.asks = 7, True
+    operator.plan = planned(at("camera", "edge-0", "edge-2"))
+    while not operator.told("Moved"):
+        operator.round()
+    turned = operator.cluster.now
+    while "edge-1" in nodes_of(operator, "camera"):
+        run_served(operator, 1)
+    assert SETTINGS.drain <= operator.cluster.now - turned <= 7 + SETTINGS.drain + 2
+    assert not operator.decide().unread
+
+
+def test_an_entry_that_says_something_else_is_not_believed_to_have_read() -> None:
+    operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
+    operator.cluster.refresh, operator.asks = 1000, True
+    operator.plan = planned(at("camera", "edge-0", "edge-2"))
+    while not operator.told("Moved"):
+        operator.round()
+    turned = operator.cluster.now
+    while "edge-1" in nodes_of(operator, "camera"):
+        operator.round()
+    assert operator.cluster.now - turned >= SETTINGS.refresh
+
+
 def test_an_entry_is_made_to_read_its_new_hops_at_once() -> None:
     """A node is lost: what calls the segments there must not wait for the kubelet's next round."""
     operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))

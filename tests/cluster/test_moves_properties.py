@@ -52,10 +52,10 @@ class Watch:
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), apps=st.integers(1, 5))
-def test_random_moves_never_stop_an_app_that_serves(seed: int, apps: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), apps=st.integers(1, 5), asks=st.booleans())
+def test_random_moves_never_stop_an_app_that_serves(seed: int, apps: int, asks: bool) -> None:
     random = Random(seed)
-    operator = Operator(crowded_cluster(apps))
+    operator = Operator(crowded_cluster(apps), asks=asks)
     watch = Watch(operator)
     for _ in range(5):
         operator.plan = random_plan(operator.look()[1].problem, random, refuse=0.1)

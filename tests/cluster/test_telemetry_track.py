@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from fin.api import DNNModel
 from fin.api.parsing import parse
+from fin.cluster.answering import Pod
 from fin.cluster.models import planning_model
 from fin.cluster.telemetry.adapting import DECLARED, planned_with
 from fin.cluster.telemetry.counts import Counts, Reading
 from fin.cluster.telemetry.offplan import Promise
 from fin.cluster.telemetry.pace import Pace
-from fin.cluster.telemetry.subject import Pod, Subject, Terms
+from fin.cluster.telemetry.subject import Subject, Terms
 from fin.cluster.telemetry.track import NOT_YET, Track, advance
 from fin.planning.problem import App
 from tests.helpers.objects import model

@@ -11,6 +11,7 @@ from fin.controller import health
 from fin.controller.alarm import Alarm
 from fin.controller.collector import Collector
 from fin.controller.connection import load_configuration
+from fin.controller.following import Following
 from fin.controller.health import Health
 from fin.controller.kube import Kube
 from fin.controller.lease import Lease
@@ -37,7 +38,11 @@ class Parts:
                 metrics = Metrics()
                 collector = Collector(scraper, Pace(), metrics)
                 steps = Steps(OperatorSettings())
-                self.rounds = Rounds(kube, self.lease, Alarm(), steps, metrics, collector, "me")
+                alarm = Alarm()
+                following = Following(scraper, alarm)
+                self.rounds = Rounds(
+                    kube, self.lease, alarm, steps, metrics, collector, following, "me"
+                )
             self.watches = Watches(configuration, lambda: None, lambda: None)
             self.health = Health(self.lease, self.rounds, self.watches)
 

@@ -123,6 +123,36 @@ def test_what_segments_report_stands_beside_the_plan(
     assert not scene.events("camera", "Adapted")
 
 
+def test_old_segments_go_when_the_entry_says_that_it_follows_the_new_revision(
+    scene: Scene, trained: tuple[Network, Floats], tmp_path: Path
+) -> None:
+    """And not before; without its word they stay for 100 s."""
+    net, samples = trained
+    start(scene, net, EARLY)
+    scene.settled()
+    with RealPods(scene, net, tmp_path) as pods, Client(samples, RATE) as client:
+        client.ip = pods.run()
+        entry, old = pods.names
+        turned_from = scene.get()["status"]["plan"]["revision"]
+        labels = {"metadata": {"labels": {"finoperator.io/gflops-per-watt": "10000"}}}
+        scene.api.patch(kinds.NODE, "", scene.name("edge-0"), labels)
+
+        def revision() -> Any:
+            found = scene.get()["status"]["plan"]["revision"]
+            return found != turned_from and pods.names[1] != old
+
+        until(revision, "the app to move")
+        assert pods.names[0] == entry
+        read = client.served
+        until(lambda: client.served > read + 2 * RATE, "requests on their old way")
+        assert scene.api.find(kinds.DEPLOYMENT, scene.namespace, old) is not None
+        pods.run()
+        until(
+            lambda: scene.api.find(kinds.DEPLOYMENT, scene.namespace, old) is None, "it to be gone"
+        )
+        assert client.failed == 0
+
+
 def test_an_app_that_adapts_is_planned_for_what_is_observed(
     scene: Scene,
     operator: Operator,

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fin.cluster.answering import Pod
 from fin.cluster.pods import HTTP_PORT
 from fin.cluster.telemetry.counts import Counts, Reading
-from fin.cluster.telemetry.subject import Pod
-from fin.controller.exposition import UnreadableError, read_counts
+from fin.controller.exposition import UnreadableError, read_counts, read_revision
 from fin.controller.scraping import Failed, Scraper
 from fin.segment.metrics import Metrics
 
@@ -60,6 +60,19 @@ def test_a_real_segment_is_read() -> None:
 
 def test_a_segment_that_nobody_asked_yet_has_counted_nothing() -> None:
     assert read_counts(started().exposition().decode()) == Counts()
+
+
+def test_an_entry_says_which_revision_it_follows() -> None:
+    metrics = started()
+    assert read_revision(metrics.exposition().decode()) == ""
+    metrics.entry_revision.labels("7c9f21ab").set(1)
+    assert read_revision(metrics.exposition().decode()) == "7c9f21ab"
+
+
+@pytest.mark.parametrize("text", ['{revision="r1"', '{exit="r1"} 1', "", '{revision="r1"} x'])
+def test_what_is_no_revision_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableError, match="not the metrics of a segment"):
+        read_revision(f"fin_segment_entry_revision_info{text}")
 
 
 def test_another_server_has_counted_nothing_that_counts() -> None:

@@ -9,7 +9,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -78,12 +78,14 @@ class RealPods:
         self._scene.ready(self._app)
         names = self.names
         deployments = {each["metadata"]["name"]: each for each in self._owned(kinds.DEPLOYMENT)}
-        for name in names:
-            if name not in self._running:
-                self._running[name] = self._prepared(deployments[name])
-        self._write_routes()
+        new = [name for name in names if name not in self._running]
+        for name in new:
+            self._running[name] = self._prepared(deployments[name])
+        # Who runs already is led to the others once these serve.
+        self._write_routes(new)
         for name in names:
             self._start(name)
+        self._write_routes(self._running)
         return self._running[names[0]].ip
 
     def restart(self, name: str) -> None:
@@ -105,8 +107,8 @@ class RealPods:
         ip = "127." + ".".join(str(1 + byte % 254) for byte in secrets.token_bytes(3))
         return Running(f"{self._scene.id}-{name}", home, ip)
 
-    def _write_routes(self) -> None:
-        """Lead each hop to the process that stands for its pod."""
+    def _write_routes(self, names: Iterable[str]) -> None:
+        """Lead each hop from these segments to the process that stands for its pod."""
         name = config_name(self._app)
         config = self._scene.api.get(kinds.CONFIG_MAP, self._scene.namespace, name)
         routes = json.loads(config["data"][ROUTES_FILE])
@@ -114,7 +116,7 @@ class RealPods:
             for hop in way["hops"]:
                 if hop["segment"] in self._running:
                     hop["host"] = self._running[hop["segment"]].ip
-        for each in self._running.values():
+        for each in (self._running[name] for name in names):
             write(each.directory / ROUTES_FILE, {**routes, "limits": {"drainSeconds": 0.0}})
 
     def _start(self, name: str) -> None:

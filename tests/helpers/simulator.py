@@ -7,7 +7,7 @@ requests on their way, so that a test can tell whether an app serves at every mo
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import orjson
 
 from fin.cluster import reading
 from fin.cluster.actions import Action, Apply, Delete, Event
+from fin.cluster.answering import Pod as AnsweringPod
 from fin.cluster.capacity import demands, pod_requests
 from fin.cluster.decision import Decision
 from fin.cluster.lost import pinned_node
@@ -311,6 +312,12 @@ class SimulatedCluster:
                         return f"{hop['segment']} lacks {hop['blocks']}"
         return None
 
+    def follows(self, pods: Iterable[AnsweringPod]) -> dict[str, str]:
+        """Return the revision that each of these entries follows by what it has read."""
+        live = {reading.uid(pod): pod for pod in self.all("Pod")}
+        found = ((pod.uid, live[pod.uid]) for pod in pods if pod.uid in live)
+        return {uid: pod["sim"]["config"]["entries"].get(_segment(pod), "") for uid, pod in found}
+
     def _receiving(self, service: str, namespace: str) -> list[Json]:
         each = self.get("EndpointSlice", service, namespace)
         names = [
@@ -323,7 +330,10 @@ class SimulatedCluster:
 
 @dataclass
 class Operator:
-    """The operator's loop, without the API server: snapshot, plan, decide, write."""
+    """The operator's loop, without the API server: snapshot, plan, decide, write.
+
+    Where it ``asks``, entries that are worth asking say what they follow.
+    """
 
     cluster: SimulatedCluster
     settings: MoveSettings = SETTINGS
@@ -334,6 +344,7 @@ class Operator:
     patches: tuple[StatusPatch, ...] = ()
     proposals: dict[AppKey, Adapted] = field(default_factory=dict)
     told_of: dict[AppKey, Told] = field(default_factory=dict)
+    asks: bool = False
 
     def look(self) -> tuple[Snapshot, World]:
         snapshot = self.cluster.snapshot()
@@ -356,7 +367,8 @@ class Operator:
 
     def act(self, decision: Decision, limit: int | None = None) -> int:
         """Do the actions, at most ``limit``; return how many there were."""
-        self.memory = decision.memory
+        follows = self.cluster.follows(decision.unread) if self.asks else {}
+        self.memory = replace(decision.memory, follows=follows)
         self.events += decision.events
         stopped: set[AppKey] = set()
         for action in decision.actions[:limit]:

@@ -29,6 +29,7 @@ from tests.helpers.segments import LOOPBACK, MODEL, Fleet, Json, request, write
 
 CHAIN = network([ExitRule(), ExitRule()])
 BATCH = CHAIN.batch(8)
+FOLLOWED = "fin_segment_entry_revision_info"
 
 
 @pytest.fixture
@@ -38,8 +39,10 @@ def fleet(tmp_path: Path) -> Fleet:
 
 def test_routes_are_read_again_while_it_serves(fleet: Fleet) -> None:
     with fleet:
-        entry = fleet.entry
+        entry, last = fleet.segments
         assert {*entry.infer(BATCH).exits} == {"exit-block1"}
+        assert entry.metric(FOLLOWED, revision="r1") == 1
+        assert last.metric(FOLLOWED) == 0
         routes = fleet.routes()
         everybody = fleet.routes("r2")
         everybody["revisions"]["r2"]["hops"][0]["exits"][0]["threshold"] = 0.0
@@ -47,6 +50,8 @@ def test_routes_are_read_again_while_it_serves(fleet: Fleet) -> None:
         fleet.route(both)
         wait_for(lambda: {*entry.infer(BATCH).exits} == {"exit-block0"}, 20, "the new threshold")
         assert entry.infer(BATCH).json["model_version"] == "r2"
+        assert entry.metric(FOLLOWED, revision="r2") == 1
+        assert entry.metric(FOLLOWED, revision="r1") == 0
         # A request that asks for the revision before still gets it.
         before = entry.infer(BATCH, "r1")
         assert (before.json["model_version"], {*before.exits}) == ("r1", {"exit-block1"})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fin.cluster.actions import Action, Event
+from fin.cluster.answering import Pod
 from fin.cluster.memory import MoveMemory
 from fin.cluster.revision import Revision
 from fin.planning.problem import AppKey
@@ -73,7 +74,8 @@ class Decision:
     ``actions`` are in order: those of one app must be done one after another, and where one
     fails, the rest of that app's are left to the next round; those of different apps don't
     depend on each other. ``requeue_after`` is in seconds: when to look again though nothing
-    has changed. ``memory`` is for the next round, once the actions were tried.
+    has changed. ``memory`` is for the next round, once the actions were tried. ``unread`` are
+    pods of entries for whose reading of new hops something waits: they are worth asking.
     """
 
     actions: tuple[Action, ...]
@@ -81,3 +83,4 @@ class Decision:
     states: Mapping[AppKey, AppState]
     memory: MoveMemory
     requeue_after: float | None = None
+    unread: tuple[Pod, ...] = ()

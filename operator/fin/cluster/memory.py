@@ -40,6 +40,10 @@ class MoveMemory:
         Standing troubles that an Event has told already: app, its uid, and the reason.
     adapted
         What apps were planned with last in place of declared values, should it not be written yet.
+    follows
+        Which revision entries follow by what they say themselves, by their pod's uid.
+    read
+        Since when the entry of an app is known to follow what serves.
     """
 
     idle: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -48,6 +52,8 @@ class MoveMemory:
     exchange: Mapping[AppKey, AppPlan] = field(default_factory=dict)
     told: frozenset[tuple[AppKey, str, str]] = frozenset()
     adapted: Mapping[AppKey, Adapted] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[AppKey, float] = field(default_factory=dict)
 
 
 def excluded_nodes(memory: MoveMemory, app: AppKey, now: float) -> frozenset[str]:

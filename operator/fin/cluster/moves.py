@@ -87,12 +87,12 @@ class _Round:
     def decide(self) -> Decision:
         actions: list[Action] = []
         events: list[Event] = []
-        idle: dict[tuple[str, str], float] = {}
+        waits: list[Drained] = []
         replaced = still_known(self.memory.replaced, self.now)
         for key, case in self.cases.items():
             step = self._step(case)
             over = self._drained(case, step)
-            idle.update(over.until)
+            waits.append(over)
             step = replace(step, remove=tuple(sorted({*step.remove, *over.remove})))
             writes = tuple(self._writer(case, step).actions())
             anew = replaced_by(case, step, writes)
@@ -115,14 +115,16 @@ class _Round:
                 for key, case in self.cases.items()
             },
             memory=MoveMemory(
-                idle=idle,
+                idle={name: until for each in waits for name, until in each.until.items()},
                 failures=self.failing.failures,
                 replaced=replaced,
                 exchange=self._exchange(),
                 told=frozenset(lasting),
                 adapted=self.world.adapted,
+                read={each.app: each.read for each in waits if each.read is not None},
             ),
-            requeue_after=self._requeue_after(idle.values(), replaced),
+            requeue_after=self._requeue_after(waits, replaced),
+            unread=tuple(pod for each in waits for pod in each.unread),
         )
 
     def _step(self, case: Case) -> Step:
@@ -178,7 +180,7 @@ class _Round:
             case,
             self.settings,
             self.now,
-            self.memory.idle,
+            self.memory,
             config_is_current=self._writer(case, step).config_is_current(),
         )
 
@@ -197,11 +199,12 @@ class _Round:
         return found
 
     def _requeue_after(
-        self, idle: Iterable[float], replaced: Mapping[tuple[str, str], Failure]
+        self, waits: Iterable[Drained], replaced: Mapping[tuple[str, str], Failure]
     ) -> float | None:
         if self.failing.failed:
             return SOON
-        moments = [*idle, *(failure.until for failure in replaced.values())]
+        ends = (each.next for each in waits if each.next is not None)
+        moments = [*ends, *(failure.until for failure in replaced.values())]
         if self.failing.next_at is not None:
             moments.append(self.failing.next_at)
         ahead = [moment - self.now for moment in moments if moment > self.now]

@@ -32,8 +32,9 @@ class MoveSettings:
     ready_timeout
         How long a segment may take to be Ready before its node is left out for the app.
     refresh
-        How long an old revision still runs where the new one has the same entry: until that
-        one has read its new hops. A kubelet renews the ConfigMaps of a pod every 60 to 90 s.
+        How long an old revision still runs where the new one has the same entry, and it is not
+        known when that has read its new hops. A kubelet renews the ConfigMaps of a pod every 60 to
+        90 s.
     at_once
         How many apps may move at once where only their segments' template has changed.
     """

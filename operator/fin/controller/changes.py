@@ -7,8 +7,8 @@ import orjson
 
 from fin.api.names import ANNOTATION_HOLD, LABEL_FLOPS, LABEL_GFLOPS_PER_WATT, LABEL_TIER
 from fin.cluster import reading
+from fin.cluster.answering import address, is_ready
 from fin.cluster.capacity import is_segment, pod_requests
-from fin.cluster.telemetry.subject import address, is_ready
 from fin.controller import kinds
 from fin.controller.kinds import Kind
 from fin.controller.selectors import is_ours

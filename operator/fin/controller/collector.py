@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from fin.cluster.answering import Pod
 from fin.cluster.memory import after_failure
 from fin.cluster.telemetry.counts import Reading
 from fin.cluster.telemetry.pace import Pace
-from fin.cluster.telemetry.subject import Pod, Subject
+from fin.cluster.telemetry.subject import Subject
 from fin.cluster.telemetry.track import Told, Track, advance
 from fin.controller.metrics import Metrics
 from fin.controller.scraping import Failed, Scraper

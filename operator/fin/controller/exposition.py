@@ -9,7 +9,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from fin.cluster.telemetry.counts import Counts
-from fin.segment.definitions import ENERGY, REQUEST_SECONDS, REQUESTS, ROUTES_LOADED, SAMPLES
+from fin.segment.definitions import (
+    ENERGY,
+    ENTRY_REVISION,
+    REQUEST_SECONDS,
+    REQUESTS,
+    ROUTES_LOADED,
+    SAMPLES,
+)
 
 _CLIENTS: Final = frozenset({"rest", "grpc"})
 _USED: Final = tuple(
@@ -46,6 +53,24 @@ def read_counts(text: str) -> Counts:
         return _counts(samples)
     except (ValueError, KeyError, IndexError) as error:
         raise UnreadableError(f"not the metrics of a segment: {error}") from error
+
+
+def read_revision(text: str) -> str:
+    """Return the revision that requests follow which enter at a segment; empty where none do.
+
+    Raises
+    ------
+    UnreadableError
+        Where it can't be read.
+    """
+    lines = [line for line in text.splitlines() if line.startswith(ENTRY_REVISION.name)]
+    try:
+        for family in text_string_to_metric_families("\n".join(lines)):
+            for sample in family.samples:
+                return sample.labels["revision"]
+    except (ValueError, KeyError, IndexError) as error:
+        raise UnreadableError(f"not the metrics of a segment: {error}") from error
+    return ""
 
 
 def _counts(samples: Iterable[Sample]) -> Counts:

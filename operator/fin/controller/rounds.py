@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from fin.api.names import API_VERSION
@@ -17,6 +18,7 @@ from fin.cluster.status import StatusPatch
 from fin.controller import kinds
 from fin.controller.alarm import QUIET, Alarm
 from fin.controller.collector import Collector
+from fin.controller.following import Following
 from fin.controller.kube import ApiError, Kube, WritingStoppedError
 from fin.controller.lease import Lease
 from fin.controller.metrics import Metrics
@@ -53,6 +55,7 @@ class Rounds:
         steps: Steps,
         metrics: Metrics,
         collector: Collector,
+        following: Following,
         instance: str,
     ) -> None:
         self._kube = kube
@@ -61,6 +64,7 @@ class Rounds:
         self._steps = steps
         self._metrics = metrics
         self._collector = collector
+        self._following = following
         self._writing = asyncio.Lock()
         self._recorder = Recorder(kube, instance)
         self._writer = Writer(kube, self._recorder)
@@ -77,6 +81,7 @@ class Rounds:
         self._told: frozenset[Finding] = frozenset()
         self._metrics.show(Report())
         self._collector.forget()
+        self._following.ask(())
 
     async def run(self) -> None:
         """Do rounds until cancelled; whatever fails is tried again, later and later."""
@@ -160,6 +165,7 @@ class Rounds:
         self._collector.follow(outcome.subjects)
         decision = outcome.decision
         self._memory = decision.memory
+        self._following.ask(decision.unread)
         # What is told holds, whether all could be written or not.
         refused = await self._act(outcome, taken_at)
         await self._tell(outcome)
@@ -207,7 +213,7 @@ class Rounds:
             found = await in_thread(
                 self._steps.decide,
                 snapshot,
-                self._memory,
+                replace(self._memory, follows=self._following.told),
                 time.time(),
                 self._planned,
                 self._collector.told,

@@ -14,6 +14,7 @@ from fin.controller import logs
 from fin.controller.alarm import Alarm
 from fin.controller.collector import Collector
 from fin.controller.connection import NoClusterError, load_configuration
+from fin.controller.following import Following
 from fin.controller.health import Health
 from fin.controller.kube import ApiError, Kube
 from fin.controller.lease import Lease
@@ -68,7 +69,10 @@ async def _operate(settings: OperatorSettings) -> int:
         scraper = await stack.enter_async_context(Scraper())
         pace = Pace(settings.observe_every)
         collector = Collector(scraper, pace, metrics)
-        rounds = Rounds(kube, lease, alarm, Steps(settings), metrics, collector, instance)
+        following = Following(scraper, alarm)
+        rounds = Rounds(
+            kube, lease, alarm, Steps(settings), metrics, collector, following, instance
+        )
         observing = Observing(collector, rounds, alarm, pace.period)
         watches = Watches(
             configuration,
@@ -86,6 +90,7 @@ async def _operate(settings: OperatorSettings) -> int:
             tasks.append(await stack.enter_async_context(_task(lease.run())))
             tasks.append(await stack.enter_async_context(_task(rounds.run())))
             tasks.append(await stack.enter_async_context(_task(observing.run())))
+            tasks.append(await stack.enter_async_context(_task(following.run())))
             return await _wait(ended, tasks)
     return 0
 

@@ -10,10 +10,10 @@ from typing import Final, Self
 
 import aiohttp
 
+from fin.cluster.answering import Pod
 from fin.cluster.pods import HTTP_PORT
 from fin.cluster.telemetry.counts import Reading
-from fin.cluster.telemetry.subject import Pod
-from fin.controller.exposition import UnreadableError, read_counts
+from fin.controller.exposition import UnreadableError, read_counts, read_revision
 
 TIMEOUT: Final = 3.0
 """Seconds for one pod."""
@@ -67,7 +67,7 @@ class Scraper:
         async with self._slots:
             try:
                 text = await self._get(_url(pod.ip))
-                return Reading(pod.uid, time.monotonic(), read_counts(text))
+                return Reading(pod.uid, time.monotonic(), read_counts(text), read_revision(text))
             except TimeoutError:
                 return Failed(f"no answer within {TIMEOUT:g} s")
             except aiohttp.ClientConnectorError as error:

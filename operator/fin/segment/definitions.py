@@ -75,7 +75,15 @@ ROUTES_LOADED: Final = Definition(
     "Whether the last reading of the routes succeeded (1) or those before stay in force (0).",
 )
 
+ENTRY_REVISION: Final = Definition(
+    "gauge",
+    "fin_segment_entry_revision_info",
+    "The revision that requests follow which enter at this segment, by the routes that it has read "
+    "(always 1); none where it is no entry.",
+    ("revision",),
+)
+
 ALL: Final = (
     REQUESTS, SAMPLES, REQUEST_SECONDS, COMPUTE_SECONDS, WAIT_SECONDS, NETWORK_SECONDS, SENT,
-    QUEUE, IN_FLIGHT, ENERGY, ROUTES_LOADED,
+    QUEUE, IN_FLIGHT, ENERGY, ROUTES_LOADED, ENTRY_REVISION,
 )  # fmt: skip

@@ -31,6 +31,7 @@ class Metrics:
         self.in_flight = self._gauge(definitions.IN_FLIGHT)
         self.energy = self._counter(definitions.ENERGY)
         self.routes_loaded = self._gauge(definitions.ROUTES_LOADED)
+        self.entry_revision = self._gauge(definitions.ENTRY_REVISION)
 
     def exposition(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

@@ -31,7 +31,7 @@ class CurrentRoutes:
         self._metrics = metrics
         self._wrong = ""
         self._routes = read_routes(directory)
-        metrics.routes_loaded.set(1)
+        self._tell()
 
     @property
     def limits(self) -> Limits:
@@ -94,6 +94,12 @@ class CurrentRoutes:
             )
         return revision, way
 
+    def _tell(self) -> None:
+        self._metrics.routes_loaded.set(1)
+        self._metrics.entry_revision.clear()
+        if self.revision is not None:
+            self._metrics.entry_revision.labels(self.revision).set(1)
+
     async def watch(self) -> None:
         """Read the file again and again: a volume that changes tells nobody."""
         while True:
@@ -111,7 +117,8 @@ class CurrentRoutes:
                 log.error("%s; what it said before stays in force", error)
             return
         self._wrong = ""
-        self._metrics.routes_loaded.set(1)
-        if routes != self._routes:
-            self._routes = routes
+        changed = routes != self._routes
+        self._routes = routes
+        self._tell()
+        if changed:
             log.info("routes read: revision %s, known: %s", self.revision, [*routes.revisions])

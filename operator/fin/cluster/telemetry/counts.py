@@ -68,11 +68,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a pod had counted since it started (``seconds`` is 0), and when it was read, s."""
+    """What a pod had counted since it started (``seconds`` is 0), and when it was read, s.
+
+    ``revision`` is the one that requests follow which enter there; empty where none do.
+    """
 
     pod: str
     at: float
     counts: Counts
+    revision: str = ""
 
 
 Readings = Mapping[str, Reading]

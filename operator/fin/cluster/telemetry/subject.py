@@ -5,23 +5,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from fin.api.dnnmodel import DNNModel
-from fin.cluster import reading
+from fin.cluster.answering import Pod, ready_pods
 from fin.cluster.decision import Decision
 from fin.cluster.observed import Observed
 from fin.cluster.revision import Revision
-from fin.cluster.snapshot import Object, Snapshot
+from fin.cluster.snapshot import Snapshot
 from fin.cluster.telemetry.adapting import DECLARED, Adapted, describes
 from fin.cluster.telemetry.offplan import Promise
 from fin.cluster.world import World
 from fin.planning.problem import App, AppKey, Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A Ready pod of a segment: its uid and its address."""
-
-    uid: str
-    ip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +77,15 @@ def subjects(snapshot: Snapshot, world: World, decision: Decision) -> dict[AppKe
             revision=state.serving.digest,
             entry=state.serving.entry.name,
             exits=tuple(name for _, name in state.serving.exits),
-            pods={each.name: _ready_pod(seen, key, each.digest) for each in state.serving.segments},
+            pods={
+                each.name: next(iter(ready_pods(seen, key, each.digest)), None)
+                for each in state.serving.segments
+            },
             terms=_terms(world, key, state.serving),
         )
         for key, state in decision.states.items()
         if state.serving is not None
     }
-
-
-def _ready_pod(seen: Observed, app: AppKey, segment: str) -> Pod | None:
-    pods = [pod for pod in seen.pods(app, segment) if is_ready(pod)]
-    found = min(pods, key=reading.name, default=None)
-    return Pod(reading.uid(found), address(found)) if found else None
-
-
-def is_ready(pod: Object) -> bool:
-    """Whether a pod has an address, is Ready, and stays."""
-    return (
-        bool(address(pod))
-        and not reading.being_deleted(pod)
-        and any(
-            each.get("type") == "Ready" and each.get("status") == "True"
-            for each in reading.mappings(pod, "status", "conditions")
-        )
-    )
-
-
-def address(pod: Object) -> str:
-    """IP address of a pod; empty where it has none yet."""
-    return reading.text(pod, "status", "podIP")
 
 
 def _terms(world: World, key: AppKey, revision: Revision) -> Terms | None:
