@@ -45,8 +45,8 @@ demo: install ## Show it all on a real control plane on this machine
 cluster: install ## Start a cluster with real nodes on this machine (Linux, root); Ctrl-C ends it
 	@$(BIN)/python -m testbed cluster
 
-e2e: install ## Test the operator, installed by helm, on a cluster with real nodes (Linux, root)
-	$(BIN)/pytest $(PYTEST_ARGS) tests/e2e
+e2e: install ## Test the operator on real nodes: KUBECONFIG's cluster, or one of this machine (Linux, root)
+	$(BIN)/pytest $(if $(KUBECONFIG),--kubeconfig="$(KUBECONFIG)") $(PYTEST_ARGS) tests/e2e
 
 test: lint ## Run every check and every test (PYTEST_ARGS passes arguments to pytest)
 	$(BIN)/pytest $(PYTEST_ARGS)

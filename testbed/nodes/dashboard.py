@@ -16,7 +16,8 @@ from matplotlib.ticker import EngFormatter
 from fin.cli.drawing import COLOURS, figure, plain, save
 from testbed.nodes.prometheus import Prometheus, Series
 
-DASHBOARD = Path(__file__).parents[2] / "helm" / "fin-operator" / "files" / "grafana"
+_CHART = Path(__file__).parents[2] / "helm" / "fin-operator"
+_DASHBOARD = _CHART / "files" / "grafana" / "fin-operator.json"
 _SCALED = {"watt": "W", "joule": "J", "s": "s"}
 """Units that take prefixes, by what Grafana calls them."""
 _COUNTED = {"reqps": "requests/s", "ops": "per second", "none": ""}
@@ -38,7 +39,7 @@ class Panel:
 
 def panels() -> Iterator[Panel]:
     """Read them from the chart's file."""
-    for each in json.loads((DASHBOARD / "fin-operator.json").read_text())["panels"]:
+    for each in json.loads(_DASHBOARD.read_text())["panels"]:
         yield Panel(
             title=each["title"],
             stat=each["type"] == "stat",

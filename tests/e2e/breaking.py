@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from fin.api import Quantity
+from fin.api.names import LABEL_FLOPS
 from fin.controller import kinds
 from testbed.nodes.cluster import Cluster
-from testbed.nodes.files import PAUSE_IMAGE
 from testbed.process import wait_for
 from tests.e2e.conftest import NAMESPACE, RELEASE
-from tests.e2e.faults import Steady, condition
+from tests.e2e.faults import Steady
 from tests.e2e.promised import group
-from tests.helpers.api import Object
+from tests.e2e.sites import Site
+from tests.helpers.api import Object, condition
 
 _TOPOLOGY = "digit-reader"
 _DIRECT = {
@@ -30,29 +31,25 @@ _DIRECT = {
 
 
 @contextmanager
-def bypass(cluster: Cluster) -> Iterator[None]:
+def bypass(site: Site) -> Iterator[None]:
     """Declare a way from the camera to the server that leaves the gateway out."""
-    kubectl = cluster.control_plane.kubectl
     topology = {
         "apiVersion": "finoperator.io/v1alpha1",
         "kind": "NetworkTopology",
         "metadata": {"name": "bypass"},
         "spec": {"links": [_DIRECT]},
     }
-    kubectl("apply", "-f", "-", input=json.dumps(topology))
-    yield
-    kubectl("delete", "networktopology/bypass")
+    site.kubectl("apply", "-f", "-", input=site.named(json.dumps(topology)))
+    try:
+        yield
+    finally:
+        site.kubectl("delete", "networktopology/bypass")
 
 
-def lose(steady: Steady, node: str) -> None:
-    """Switch a node off."""
-    steady.cluster.nodes[node].power_cut()
-
-
-def find(steady: Steady, node: str) -> None:
-    """Switch it on, and wait until it takes pods."""
-    steady.cluster.nodes[node].power_on()
-    steady.cluster.await_ready(node)
+def find(cluster: Cluster, steady: Steady, node: str) -> None:
+    """Switch a node on, and wait until it takes pods."""
+    cluster.nodes[node].power_on()
+    cluster.await_ready(node)
 
     def is_clean() -> bool:
         return not steady.api.get(kinds.NODE, "", node)["spec"].get("taints")
@@ -62,8 +59,14 @@ def find(steady: Steady, node: str) -> None:
 
 def label(steady: Steady, node: str, flops: str | None) -> None:
     """Set what a node computes, or take it away."""
-    labels = {"finoperator.io/flops": flops}
-    steady.api.patch(kinds.NODE, "", node, {"metadata": {"labels": labels}})
+    labels = {LABEL_FLOPS: flops}
+    steady.api.patch(kinds.NODE, "", steady.site.nodes[node], {"metadata": {"labels": labels}})
+
+
+def flops(steady: Steady, node: str) -> str:
+    """Return what a node computes by its label."""
+    labels = steady.api.get(kinds.NODE, "", steady.site.nodes[node])["metadata"]["labels"]
+    return str(labels[LABEL_FLOPS])
 
 
 def target(steady: Steady, value: str) -> None:
@@ -84,9 +87,9 @@ def drifted(steady: Steady) -> str:
     return str(condition(steady.get(), "Drifted").get("status"))
 
 
-def crash(steady: Steady, segment: str) -> None:
+def crash(cluster: Cluster, steady: Steady, segment: str) -> None:
     """Kill all that runs in a segment's pod, but for what holds its namespaces."""
-    for process in _processes(group(steady.cluster, steady.pods()[segment])):
+    for process in _processes(group(cluster, steady.pods()[segment])):
         if b"pause" not in Path("/proc", str(process), "cmdline").read_bytes():
             os.kill(process, signal.SIGKILL)
 
@@ -104,7 +107,7 @@ def delete_pod(steady: Steady, segment: str) -> None:
 
 def kill_operator(steady: Steady) -> None:
     """Let the operator's pod vanish, and wait for another."""
-    kubectl = steady.cluster.control_plane.kubectl
+    kubectl = steady.site.kubectl
     there = f"--namespace={NAMESPACE}"
     kubectl(
         "delete", "pods", f"--selector=app.kubernetes.io/instance={RELEASE}", there, "--force",
@@ -114,12 +117,12 @@ def kill_operator(steady: Steady) -> None:
 
 
 @contextmanager
-def watch_cut(steady: Steady) -> Iterator[None]:
+def watch_cut(cluster: Cluster, steady: Steady) -> Iterator[None]:
     """Reset all connections of the operator to the API server, as long as it lasts."""
     selector = f"app.kubernetes.io/instance={RELEASE}"
     (pod,) = steady.api.list(kinds.POD, NAMESPACE, selector)
-    node = steady.cluster.nodes[pod["spec"]["nodeName"]].network.namespace
-    port = steady.cluster.control_plane.url.rpartition(":")[2]
+    node = cluster.nodes[pod["spec"]["nodeName"]].network.namespace
+    port = cluster.control_plane.url.rpartition(":")[2]
     rule = [
         *("FORWARD", "--source", pod["status"]["podIP"], "--protocol", "tcp"),
         *("--dport", port, "--jump", "REJECT", "--reject-with", "tcp-reset"),
@@ -135,20 +138,22 @@ def watch_cut(steady: Steady) -> Iterator[None]:
         iptables("-D")
 
 
-def cut_for_a_moment(steady: Steady) -> None:
+def cut_for_a_moment(cluster: Cluster, steady: Steady) -> None:
     """Cut the operator's watches while the app changes."""
-    with watch_cut(steady):
+    with watch_cut(cluster, steady):
         target(steady, "40ms")
 
 
 @contextmanager
 def filled(steady: Steady, node: str, left: int) -> Iterator[None]:
     """Let a pod take all of a node's CPU but for so many millicores."""
+    name, node = f"filler-{node}", steady.site.nodes[node]
     pods = steady.api.list(kinds.POD)
+    image = next(iter(steady.pods().values()))["spec"]["containers"][0]["image"]
     taken = sum(
         float(Quantity.parse(container["resources"].get("requests", {}).get("cpu", "0")))
         for pod in pods
-        if pod["spec"].get("nodeName") == node
+        if pod["spec"].get("nodeName") == node and pod["status"]["phase"] in ("Pending", "Running")
         for container in pod["spec"]["containers"]
     )
     offered = steady.api.get(kinds.NODE, "", node)["status"]["allocatable"]["cpu"]
@@ -156,11 +161,10 @@ def filled(steady: Steady, node: str, left: int) -> Iterator[None]:
     resources = {"requests": {"cpu": f"{rest}m"}, "limits": {"cpu": f"{rest}m", "memory": "16Mi"}}
     container = {
         "name": "filler",
-        "image": PAUSE_IMAGE,
-        "command": ["sleep", "3600"],
+        "image": image,
+        "command": ["sleep", "infinity"],
         "resources": resources,
     }
-    name = f"filler-{node}"
     metadata = {"name": name, "namespace": "default"}
     spec = {
         "nodeName": node,
@@ -170,8 +174,10 @@ def filled(steady: Steady, node: str, left: int) -> Iterator[None]:
     steady.api.create(
         kinds.POD, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     )
-    yield
-    steady.api.delete(kinds.POD, "default", name)
+    try:
+        yield
+    finally:
+        steady.api.delete(kinds.POD, "default", name)
 
 
 def copied(app: Object, name: str, **spec: Any) -> Object:

@@ -1,26 +1,21 @@
 """An app under steady traffic while something happens to it: what that costs, in figures."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from urllib3.exceptions import HTTPError
 
 from fin.controller import kinds
-from testbed.nodes.cluster import Cluster
-from tests.e2e.conftest import ROOT
-from tests.helpers.api import Api, Object, RefusedError
+from tests.e2e.sites import Site
+from tests.helpers.api import Api, Object, RefusedError, condition
 
 NAMESPACE = "default"
 _LOOK = 0.1
@@ -33,7 +28,8 @@ class State:
     Attributes
     ----------
     nodes
-        Where the segments are of the plan that is in force, the entry first; none without one.
+        Where the segments are of the plan that is in force, the entry first, as the tests call
+        those nodes; none without one.
     planned
         Where those are of the newest plan, which may still be on its way.
     revision, serving
@@ -52,7 +48,7 @@ class State:
         return bool(self.revision) and self.revision == self.serving
 
     @classmethod
-    def of(cls, app: Object) -> "State":
+    def of(cls, app: Object, site: Site) -> "State":
         """Read it from an InferenceApp."""
         plan = app.get("status", {}).get("plan") or {}
         ready = condition(app, "Ready")
@@ -60,8 +56,8 @@ class State:
         told = re.match(r"Revision (\w+) serves", ready.get("message", ""))
         return cls(
             at=time.time(),
-            nodes=tuple(each["nodeName"] for each in plan.get("segments", ())),
-            planned=tuple(re.findall(r" on ([\w.-]+)", placement)),
+            nodes=tuple(site.role(each["nodeName"]) for each in plan.get("segments", ())),
+            planned=tuple(map(site.role, re.findall(r" on ([\w.-]+)", placement))),
             revision=plan.get("revision", ""),
             serving=told[1] if told and ready.get("status") == "True" else "",
         )
@@ -101,9 +97,9 @@ class Figures:
 class Steady:
     """Requests from an app's source through its Service, and a look at the app all the while."""
 
-    def __init__(self, cluster: Cluster, app: str, samples: Path, rate: float) -> None:
-        self.cluster, self.app = cluster, app
-        self._connection = cluster.control_plane.make_client()
+    def __init__(self, site: Site, app: str, samples: str, rate: float) -> None:
+        self.site, self.app = site, app
+        self._connection = site.make_client()
         self.api = Api(self._connection)
         self._samples, self._rate = samples, rate
         self._ended = threading.Event()
@@ -112,21 +108,12 @@ class Steady:
 
     def __enter__(self) -> Self:
         app = self.get()
-        self._states.append(State.of(app))
+        self._states.append(State.of(app, self.site))
         spec = app["spec"]
         service = self.api.get(kinds.SERVICE, NAMESPACE, self.app)
-        source = self.cluster.nodes[spec["source"]["nodeName"]].network.namespace
-        self._client = subprocess.Popen(
-            [
-                "ip", "netns", "exec", source, sys.executable, "-m", "tests.e2e.steady",
-                f"{service['spec']['clusterIP']}:9000", spec["model"], str(self._samples),
-                str(self._rate),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        self._client = self.site.python(
+            spec["source"]["nodeName"], "-m", "tests.e2e.steady",
+            f"{service['spec']['clusterIP']}:9000", spec["model"], self._samples, str(self._rate),
         )  # fmt: skip
         self._threads = [threading.Thread(target=each) for each in (self._read, self._look)]
         for each in self._threads:
@@ -278,18 +265,14 @@ class Steady:
             self._lines.append(json.loads(line))
 
     def _look(self) -> None:
-        with self.cluster.control_plane.make_client() as client:
+        with self.site.make_client() as client:
             api = Api(client)
             while not self._ended.wait(_LOOK):
                 # While the API server is away nothing is known to have changed.
                 with suppress(HTTPError, RefusedError):
-                    self._states.append(State.of(api.get(kinds.APP, NAMESPACE, self.app)))
-
-
-def condition(obj: Object, kind: str) -> Object:
-    """Return a condition of an object; empty where it is not there."""
-    told = obj.get("status", {}).get("conditions", ())
-    return next((each for each in told if each["type"] == kind), {})
+                    self._states.append(
+                        State.of(api.get(kinds.APP, NAMESPACE, self.app), self.site)
+                    )
 
 
 def _silence(begin: float, lines: Sequence[dict[str, Any]]) -> float:

@@ -1,9 +1,6 @@
 """What a run of an app on real nodes shows, beside what its plan says."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from typing import Any
 
 from testbed.nodes.cluster import Cluster
 from testbed.nodes.network import bytes_sent
-from tests.e2e.conftest import ROOT
+from tests.e2e.sites import OwnSite, Site
 
 WINDOW = 10.0
 """Seconds to measure what idle segments use: a time that is measured, not one to wait for."""
@@ -53,14 +50,14 @@ class Run:
         return sum(self.seconds) / len(self.seconds)
 
 
-def run(cluster: Cluster, app: str, samples: Path, model: str, arrivals: list[float]) -> Run:
+def run(site: OwnSite, app: str, samples: Path, model: str, arrivals: list[float]) -> Run:
     """Send requests from the app's source, as they arise, through the app's Service."""
-    groups = {name: group(cluster, pod) for name, pod in pods(cluster, app).items()}
+    groups = {name: group(site.cluster, pod) for name, pod in pods(site, app).items()}
     idle = _idle(groups)
     begin = time.monotonic()
     cpu_before = {name: _cpu(group) for name, group in groups.items()}
-    sent_before = {name: bytes_sent(node.network) for name, node in cluster.nodes.items()}
-    told = from_source(cluster, app, CLIENT, model, str(samples), json.dumps(arrivals))
+    sent_before = {name: bytes_sent(node.network) for name, node in site.cluster.nodes.items()}
+    told = from_source(site, app, CLIENT, model, str(samples), json.dumps(arrivals))
     elapsed = time.monotonic() - begin
     answers = json.loads(told)
     return Run(
@@ -72,33 +69,23 @@ def run(cluster: Cluster, app: str, samples: Path, model: str, arrivals: list[fl
         },
         sent={
             name: bytes_sent(node.network) - sent_before[name]
-            for name, node in cluster.nodes.items()
+            for name, node in site.cluster.nodes.items()
         },
     )
 
 
-def from_source(cluster: Cluster, app: str, program: str, *arguments: str) -> str:
+def from_source(site: Site, app: str, program: str, *arguments: str) -> str:
     """Run a Python program on the app's source; return what it wrote.
 
     Its first argument is the address of the app's Service.
     """
-    service = json.loads(
-        cluster.control_plane.kubectl("get", f"service/{app}", "-o", "json").stdout
-    )
-    source = get(cluster, app)["spec"]["source"]["nodeName"]
-    result = subprocess.run(
-        [
-            "ip", "netns", "exec", cluster.nodes[source].network.namespace, sys.executable, "-c",
-            program, f"{service['spec']['clusterIP']}:9000", *arguments,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    service = json.loads(site.kubectl("get", f"service/{app}", "-o", "json").stdout)
+    source = get(site, app)["spec"]["source"]["nodeName"]
+    address = f"{service['spec']['clusterIP']}:9000"
+    with site.python(source, "-c", program, address, *arguments) as client:
+        told, _ = client.communicate()
+    assert client.returncode == 0, "its standard error says why"
+    return told
 
 
 def _idle(groups: dict[str, Path]) -> dict[str, float]:
@@ -109,16 +96,16 @@ def _idle(groups: dict[str, Path]) -> dict[str, float]:
     return {name: (_cpu(group) - before[name]) / elapsed for name, group in groups.items()}
 
 
-def get(cluster: Cluster, app: str) -> dict[str, Any]:
+def get(site: Site, app: str) -> dict[str, Any]:
     """Return an InferenceApp."""
-    got = cluster.control_plane.kubectl("get", f"inferenceapp/{app}", "-o", "json")
+    got = site.kubectl("get", f"inferenceapp/{app}", "-o", "json")
     return dict(json.loads(got.stdout))
 
 
-def pods(cluster: Cluster, app: str) -> dict[str, dict[str, Any]]:
+def pods(site: Site, app: str) -> dict[str, dict[str, Any]]:
     """Return an app's pods, by segment."""
     selector = f"--selector=finoperator.io/app={app}"
-    got = json.loads(cluster.control_plane.kubectl("get", "pods", selector, "-o", "json").stdout)
+    got = json.loads(site.kubectl("get", "pods", selector, "-o", "json").stdout)
     return {each["metadata"]["name"].rsplit("-", 2)[0]: each for each in got["items"]}
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def main() -> None:
     address, model, samples, rate = sys.argv[1:]
     with np.load(Path(samples), allow_pickle=False) as arrays:
         inputs = arrays["inputs"]
-    ended = threading.Event()
+    ended, answers = threading.Event(), Answers()
     threading.Thread(target=_await_end, args=(ended,), daemon=True).start()
     with InferenceServerClient(address, channel_args=_CHANNEL) as client:
         (described,) = client.get_model_metadata(model).inputs
@@ -40,9 +41,9 @@ def main() -> None:
         while not ended.wait(max(due - time.monotonic(), 0)):
             given = InferInput(described.name, [1, *inputs[0].shape], described.datatype)
             given.set_data_from_numpy(inputs[[number % len(inputs)]])
-            client.async_infer(model, [given], _teller(), client_timeout=TIMEOUT)
+            client.async_infer(model, [given], answers.teller(), client_timeout=TIMEOUT)
             due, number = due + 1 / float(rate), number + 1
-        _await_all(number)
+        answers.wait_for(number)
 
 
 def _await_end(ended: threading.Event) -> None:
@@ -50,27 +51,30 @@ def _await_end(ended: threading.Event) -> None:
     ended.set()
 
 
-_lock = threading.Condition()
-_told = 0
+class Answers:
+    """Writes what became of requests, and counts them; used in any thread."""
 
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
 
-def _teller() -> Any:
-    begin, at = time.monotonic(), time.time()
+    def teller(self) -> Callable[..., None]:
+        """Return what is to be called when the request ends that begins now."""
+        begin, at = time.monotonic(), time.time()
 
-    def tell(result: Any, error: Exception | None) -> None:
-        global _told
-        line = {"at": at, "seconds": time.monotonic() - begin, "error": str(error or "")}
-        with _lock:
-            print(json.dumps(line), flush=True)
-            _told += 1
-            _lock.notify()
+        def tell(result: Any, error: Exception | None) -> None:
+            line = {"at": at, "seconds": time.monotonic() - begin, "error": str(error or "")}
+            with self._changed:
+                print(json.dumps(line), flush=True)
+                self._count += 1
+                self._changed.notify()
 
-    return tell
+        return tell
 
-
-def _await_all(count: int) -> None:
-    with _lock:
-        _lock.wait_for(lambda: _told == count, 2 * TIMEOUT)
+    def wait_for(self, count: int) -> None:
+        """Wait until so many have ended, or none can be under way any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count == count, 2 * TIMEOUT)
 
 
 if __name__ == "__main__":

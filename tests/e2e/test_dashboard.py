@@ -11,8 +11,9 @@ from testbed.nodes.cluster import Cluster
 from testbed.nodes.dashboard import draw, panels
 from testbed.nodes.prometheus import Prometheus
 from testbed.process import wait_for
-from tests.e2e.conftest import APP, EXAMPLES, ROOT, reading
+from tests.e2e.conftest import APP, HELD_OUT, reading
 from tests.e2e.faults import Steady
+from tests.e2e.sites import ROOT, Site
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -23,12 +24,12 @@ SHOWN = 180.0
 
 
 @pytest.fixture(scope="module")
-def prometheus(operator: Cluster, measured: Path) -> Iterator[Prometheus]:
+def prometheus(cluster: Cluster, operator: Site, measured: Path) -> Iterator[Prometheus]:
     """One that scrapes the operator and an app that is asked, and planned anew meanwhile."""
     with (
-        Prometheus(operator.control_plane, [RULES]) as found,
+        Prometheus(cluster.control_plane, [RULES]) as found,
         reading(operator, measured, {"cpuMinimum": "100m"}, rate=RATE / 2),
-        Steady(operator, APP, EXAMPLES / "heldout.npz", RATE) as steady,
+        Steady(operator, APP, HELD_OUT, RATE) as steady,
     ):
         wait_for(lambda: bool(found.query("fin_app_rate_per_second")), 60, "the app's metrics")
         steady.api.patch(kinds.APP, "default", APP, {"spec": {"rate": RATE}})

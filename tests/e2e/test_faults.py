@@ -22,16 +22,18 @@ from tests.e2e.breaking import (
     drifted,
     filled,
     find,
+    flops,
     kill_operator,
     label,
-    lose,
     ready,
     target,
     uids,
     watch_cut,
 )
-from tests.e2e.conftest import APP, EXAMPLES, NETWORK, reading
-from tests.e2e.faults import Figures, State, Steady, condition
+from tests.e2e.conftest import APP, HELD_OUT, NETWORK, await_ready, reading
+from tests.e2e.faults import Figures, State, Steady
+from tests.e2e.sites import OwnSite, Site
+from tests.helpers.api import condition
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -44,12 +46,12 @@ Tell = Callable[[str, Figures], None]
 
 
 @pytest.fixture(scope="module")
-def steady(operator: Cluster, measured: Path) -> Iterator[Steady]:
+def steady(operator: Site, measured: Path) -> Iterator[Steady]:
     """The app that reads digits on all three nodes, and who asks it all the while."""
     with (
         reading(operator, measured, {"cpuMinimum": "100m"}, rate=RATE),
         bypass(operator),
-        Steady(operator, APP, EXAMPLES / "heldout.npz", RATE) as found,
+        Steady(operator, APP, HELD_OUT, RATE) as found,
     ):
         found.during(lambda: None, at_home)
         yield found
@@ -78,28 +80,29 @@ def without(node: str) -> Callable[[State], bool]:
     return lambda state: bool(state.nodes) and node not in state.nodes
 
 
-def test_a_lost_node(steady: Steady, tell: Tell) -> None:
-    lost = steady.during(lambda: lose(steady, "gateway-0"), without("gateway-0"))
+def test_a_lost_node(cluster: Cluster, steady: Steady, tell: Tell) -> None:
+    lost = steady.during(cluster.nodes["gateway-0"].power_cut, without("gateway-0"))
     tell("node lost", lost)
-    back = steady.during(lambda: find(steady, "gateway-0"), at_home)
+    back = steady.during(lambda: find(cluster, steady, "gateway-0"), at_home)
     tell("node back", back)
     assert back.failed == 0
 
 
 def test_a_drained_node(steady: Steady, tell: Tell) -> None:
-    kubectl = steady.cluster.control_plane.kubectl
-    drain = ("drain", "gateway-0", "--delete-emptydir-data", "--timeout=180s")
+    kubectl, node = steady.site.kubectl, steady.site.nodes["gateway-0"]
+    drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
     drained = steady.during(lambda: kubectl(*drain, timeout=200), without("gateway-0"))
     tell("node drained", drained)
-    back = steady.during(lambda: kubectl("uncordon", "gateway-0"), at_home)
+    back = steady.during(lambda: kubectl("uncordon", node), at_home)
     tell("node uncordoned", back)
     assert drained.failed == back.failed == 0
 
 
 def test_a_label_that_is_removed(steady: Steady, tell: Tell) -> None:
+    before = flops(steady, "gateway-0")
     removed = steady.during(lambda: label(steady, "gateway-0", None), without("gateway-0"))
     tell("label removed", removed)
-    back = steady.during(lambda: label(steady, "gateway-0", "60M"), at_home)
+    back = steady.during(lambda: label(steady, "gateway-0", before), at_home)
     tell("label back", back)
     assert removed.failed == back.failed == 0
 
@@ -135,9 +138,9 @@ def test_an_image_that_is_missing(steady: Steady, tell: Tell) -> None:
     assert missing.failed == back.failed == 0
 
 
-def test_a_crashed_segment(steady: Steady, tell: Tell) -> None:
+def test_a_crashed_segment(cluster: Cluster, steady: Steady, tell: Tell) -> None:
     entry, *_ = (each["name"] for each in steady.get()["status"]["plan"]["segments"])
-    crashed = steady.during(lambda: crash(steady, entry), at_home)
+    crashed = steady.during(lambda: crash(cluster, steady, entry), at_home)
     tell("segment crashed", crashed)
     assert steady.pods()[entry]["status"]["containerStatuses"][0]["restartCount"] >= 1
 
@@ -150,15 +153,17 @@ def test_a_killed_operator(steady: Steady, tell: Tell) -> None:
     assert uids(steady.pods()) == uids(pods)
 
 
-def test_a_restarted_api_server(steady: Steady, tell: Tell) -> None:
+def test_a_restarted_api_server(cluster: Cluster, steady: Steady, tell: Tell) -> None:
     pods = steady.pods()
-    restarted = steady.during(steady.cluster.control_plane.restart_apiserver, at_home)
+    restarted = steady.during(cluster.control_plane.restart_apiserver, at_home)
     tell("API server restarted", restarted)
     assert restarted.failed == 0
     assert uids(steady.pods()) == uids(pods)
 
 
-def test_a_watch_that_is_cut_while_objects_are_deleted(steady: Steady, tell: Tell) -> None:
+def test_a_watch_that_is_cut_while_objects_are_deleted(
+    cluster: Cluster, steady: Steady, tell: Tell
+) -> None:
     """What was deleted meanwhile is not missed: an app stays away, a segment comes back."""
     steady.api.create(kinds.APP, copied(steady.get(), "short-lived"))
     wait_for(lambda: bool(deployments(steady, "short-lived")), 60, "the other app's segments")
@@ -166,7 +171,7 @@ def test_a_watch_that_is_cut_while_objects_are_deleted(steady: Steady, tell: Tel
     old = steady.pods()[last]["metadata"]["uid"]
 
     def delete() -> None:
-        with watch_cut(steady):
+        with watch_cut(cluster, steady):
             steady.api.delete(kinds.APP, "default", "short-lived")
             steady.api.delete(kinds.DEPLOYMENT, "default", last)
             wait_for(lambda: last not in steady.pods(), 60, "the segment to be gone")
@@ -179,9 +184,9 @@ def test_a_watch_that_is_cut_while_objects_are_deleted(steady: Steady, tell: Tel
     assert not deployments(steady, "short-lived")
 
 
-def test_a_slow_link(steady: Steady, tell: Tell) -> None:
+def test_a_slow_link(cluster: Cluster, steady: Steady, tell: Tell) -> None:
     """It is observed; what the plan does about it, it does once the topology says so."""
-    links = steady.cluster.links
+    links = cluster.links
     assert links is not None
 
     def slow() -> None:
@@ -218,16 +223,13 @@ def test_apps_that_change_places_on_full_nodes(steady: Steady, tell: Tell) -> No
             steady.api.create(kinds.APP, copied(steady.get(), name, **made))
             stack.callback(steady.api.delete, kinds.APP, "default", name)
         for name in specs:
-            steady.cluster.control_plane.kubectl(
-                "wait", f"inferenceapp/{name}", "--for=condition=Ready", "--timeout=90s", timeout=99
-            )
+            await_ready(steady.site, name)
         planned = {each["name"] for each in steady.get()["status"]["plan"]["segments"]}
         wait_for(lambda: set(steady.pods()) == planned, 150, "what earlier plans left to go")
         for node in nodes:
             stack.enter_context(filled(steady, node, left=50))
         higher, lower = (
-            stack.enter_context(Steady(steady.cluster, name, EXAMPLES / "heldout.npz", 10))
-            for name in specs
+            stack.enter_context(Steady(steady.site, name, HELD_OUT, 10)) for name in specs
         )
         for one, node in ((higher, "gateway-0"), (lower, "server-0")):
             one.during(lambda: None, on(node))
@@ -240,6 +242,7 @@ def test_apps_that_change_places_on_full_nodes(steady: Steady, tell: Tell) -> No
 
 
 def test_twenty_faults_in_a_row(steady: Steady, tell: Tell) -> None:
+    """Of those that the cluster's owner can cause too; more on the testbed."""
     random = Random(20)
 
     def any_segment() -> str:
@@ -248,26 +251,32 @@ def test_twenty_faults_in_a_row(steady: Steady, tell: Tell) -> None:
     def delete_deployment() -> None:
         steady.api.delete(kinds.DEPLOYMENT, "default", any_segment())
 
-    def switch_off_and_on() -> None:
-        lose(steady, "gateway-0")
-        steady.cluster.await_ready("gateway-0", ready=False)
-        find(steady, "gateway-0")
-
     def take_label_away_and_back() -> None:
+        before = flops(steady, "gateway-0")
         label(steady, "gateway-0", None)
-        label(steady, "gateway-0", "60M")
+        label(steady, "gateway-0", before)
 
     faults: dict[str, Callable[[], None]] = {
-        "segment crashed": lambda: crash(steady, any_segment()),
         "operator killed": lambda: kill_operator(steady),
-        "API server restarted": steady.cluster.control_plane.restart_apiserver,
         "pod deleted": lambda: delete_pod(steady, any_segment()),
         "Deployment deleted": delete_deployment,
-        "node off and on": switch_off_and_on,
         "label gone and back": take_label_away_and_back,
         "target changed": lambda: target(steady, f"{random.randint(20, 60)}ms"),
-        "watch cut": lambda: cut_for_a_moment(steady),
     }
+    if isinstance(steady.site, OwnSite):
+        cluster = steady.site.cluster
+
+        def switch_off_and_on() -> None:
+            cluster.nodes["gateway-0"].power_cut()
+            cluster.await_ready("gateway-0", ready=False)
+            find(cluster, steady, "gateway-0")
+
+        faults |= {
+            "segment crashed": lambda: crash(cluster, steady, any_segment()),
+            "API server restarted": cluster.control_plane.restart_apiserver,
+            "node off and on": switch_off_and_on,
+            "watch cut": lambda: cut_for_a_moment(cluster, steady),
+        }
     for number in range(20):
         what = random.choice(sorted(faults))
         tell(f"{number + 1}. {what}", steady.during(faults[what], anywhere, timeout=180))

@@ -64,6 +64,12 @@ def shaped(*links: ShapedLink) -> Iterator[Links]:
             network.tear_down()
 
 
+@pytest.fixture(autouse=True)
+def _here(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--kubeconfig", None):
+        pytest.skip("links are the testbed's, and so is the network that they are made in")
+
+
 @pytest.fixture
 def links() -> Iterator[Links]:
     """A line: a - b - c."""

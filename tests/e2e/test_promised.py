@@ -21,31 +21,44 @@ from testbed.nodes.cluster import Cluster
 from testbed.nodes.sample import NODES
 from testbed.process import wait_for
 from tests.e2e import heavy
-from tests.e2e.conftest import EXAMPLES
+from tests.e2e.conftest import EXAMPLES, await_ready
 from tests.e2e.promised import Run, get, pods, run
+from tests.e2e.sites import OwnSite, Site
 
 pytestmark = pytest.mark.timeout(900)
 
-APP, MODEL, RATE, COUNT = "watcher", "heavy", 4, 200
-TARGETS = {"Periodic": "200ms", "Poisson": "300ms"}
-"""With these neither reserves the least that carries its load: a core that is a little slower than
-measured would be overloaded then, at whatever latency."""
+APP, MODEL, COUNT = "watcher", "heavy", 200
+QUICK, RATE, TARGETS = 220e9, 4.0, {"Periodic": 0.2, "Poisson": 0.3}
+"""For a core that reaches so many FLOP/s: inferences/s, and seconds; for a slower one as much less
+and more. With these neither app reserves the least that carries its load: a core that is a little
+slower than measured would be overloaded then, at whatever latency."""
 
 FIN = Path(sys.executable).with_name("fin")
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """The app on its cluster; ``speed`` is what a core reaches with its model, FLOP/s."""
+    """The app where it runs; ``speed`` is what a core reaches with its model, FLOP/s."""
 
-    cluster: Cluster
+    site: OwnSite
     samples: Path
     model: dict[str, Any]
     speed: float
 
+    @property
+    def rate(self) -> float:
+        """Inferences/s that the app asks for."""
+        return round(RATE * self.speed / QUICK, 2)
+
+    def target(self, arrivals: str) -> str:
+        """Return the latency that it asks for where requests arrive so."""
+        return f"{1000 * TARGETS[arrivals] * QUICK / self.speed:.0f}ms"
+
 
 @pytest.fixture(scope="module")
-def watcher(operator: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
+def watcher(
+    cluster: Cluster, operator: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watcher]:
     """Measure network and machine as a user would, and apply what that gives."""
     place = tmp_path_factory.mktemp("heavy")
     network, samples = heavy.write(place)
@@ -54,7 +67,8 @@ def watcher(operator: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     model = yaml.safe_load((place / "model.yaml").read_text())
     let_half_leave(model, place / "blocks", samples)
     speed = core_speed(network)
-    kubectl = operator.control_plane.kubectl
+    assert isinstance(operator, OwnSite)
+    kubectl = operator.kubectl
     for node in NODES:
         reached = speed * node.size.millicores / 1000
         kubectl("label", "--overwrite", f"node/{node.name}", f"finoperator.io/flops={reached:.0f}")
@@ -104,7 +118,7 @@ def let_half_leave(model: dict[str, Any], blocks: Path, samples: Path) -> None:
 def core_speed(network: Path) -> float:
     """What a core reaches with this network where requests come one by one, FLOP/s."""
     patch = fin("profile", "node", "any", f"--network={network}", "--cpus=1", "--allocatable=1",
-                "--duration=20s", f"--pause={1000 // RATE}ms", "--watts=10", "--tier=any",
+                "--duration=20s", f"--pause={1000 / RATE:.0f}ms", "--watts=10", "--tier=any",
                 "--output=patch")  # fmt: skip
     labels = json.loads(patch)["metadata"]["labels"]
     return float(Quantity.parse(labels["finoperator.io/flops"]))
@@ -118,16 +132,16 @@ def topology() -> dict[str, Any]:
 
 def place(watcher: Watcher, arrivals: str) -> None:
     """Let the app be planned anew, for requests that arrive so, and wait until it serves."""
-    kubectl = watcher.cluster.control_plane.kubectl
+    kubectl = watcher.site.kubectl
     kubectl("delete", "--ignore-not-found", f"inferenceapp/{APP}")
-    wait_for(lambda: not pods(watcher.cluster, APP), 120, "the last app's pods to be gone")
-    kubectl("apply", "-f", "-", input=json.dumps(app(watcher.model, arrivals)))
-    kubectl("wait", f"inferenceapp/{APP}", "--for=condition=Ready", "--timeout=240s", timeout=300)
+    wait_for(lambda: not pods(watcher.site, APP), 120, "the last app's pods to be gone")
+    kubectl("apply", "-f", "-", input=json.dumps(app(watcher, arrivals)))
+    await_ready(watcher.site, APP)
 
 
-def app(model: dict[str, Any], arrivals: str) -> dict[str, Any]:
+def app(watcher: Watcher, arrivals: str) -> dict[str, Any]:
     """An app that needs the last exit."""
-    accuracy = [block["exit"]["accuracy"] for block in model["spec"]["blocks"]]
+    accuracy = [block["exit"]["accuracy"] for block in watcher.model["spec"]["blocks"]]
     assert accuracy[0] < accuracy[1]
     return {
         "apiVersion": "finoperator.io/v1alpha1",
@@ -136,22 +150,22 @@ def app(model: dict[str, Any], arrivals: str) -> dict[str, Any]:
         "spec": {
             "model": MODEL,
             "source": {"nodeName": "camera-0"},
-            "rate": RATE,
+            "rate": watcher.rate,
             "arrivals": arrivals,
-            "latency": {"target": TARGETS[arrivals]},
+            "latency": {"target": watcher.target(arrivals)},
             "minAccuracy": accuracy[1],
             "placement": {"localBlocks": 1, "tiers": ["camera", "gateway"]},
         },
     }
 
 
-def arrivals(kind: str) -> list[float]:
+def arrivals(kind: str, rate: float) -> list[float]:
     if kind == "periodic":
-        return [each / RATE for each in range(COUNT)]
+        return [each / rate for each in range(COUNT)]
     random, at, found = Random(7), 0.0, []
     for _ in range(COUNT):
         found.append(at)
-        at += random.expovariate(RATE)
+        at += random.expovariate(rate)
     return found
 
 
@@ -160,8 +174,8 @@ def test_what_was_promised_is_measured(
     watcher: Watcher, kind: str, record_property: Callable[[str, object], None]
 ) -> None:
     place(watcher, kind.capitalize())
-    seen = run(watcher.cluster, APP, watcher.samples, MODEL, arrivals(kind))
-    plan = get(watcher.cluster, APP)["status"]["plan"]
+    seen = run(watcher.site, APP, watcher.samples, MODEL, arrivals(kind, watcher.rate))
+    plan = get(watcher.site, APP)["status"]["plan"]
     found = compared(watcher, plan, seen)
     for name, (promised, measured) in found.items():
         record_property(name, f"{promised:.4g} promised, {measured:.4g} measured")

@@ -16,6 +16,12 @@ _MERGE = "application/merge-patch+json"
 _PATIENCE = 10.0
 
 
+def condition(obj: Object, kind: str) -> Object:
+    """Return a condition of an object; empty where it is not there."""
+    told = obj.get("status", {}).get("conditions", ())
+    return next((each for each in told if each["type"] == kind), {})
+
+
 class RefusedError(Exception):
     """The API server said no."""
 
