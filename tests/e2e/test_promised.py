@@ -150,7 +150,7 @@ def app(watcher: Watcher, arrivals: str) -> dict[str, Any]:
         "spec": {
             "model": MODEL,
             "source": {"nodeName": "camera-0"},
-            "rate": watcher.rate,
+            "rate": str(watcher.rate),
             "arrivals": arrivals,
             "latency": {"target": watcher.target(arrivals)},
             "minAccuracy": accuracy[1],
