@@ -85,6 +85,7 @@ def watcher(
     for each in (model, topology()):
         kubectl("apply", "-f", "-", input=json.dumps(each))
     yield Watcher(operator, samples, model, speed)
+    remove(operator)
     kubectl("delete", f"dnnmodel/{MODEL}", f"configmap/{MODEL}")
     for node in NODES:
         labels = [f"{key}={value}" for key, value in node.labels.items()]
@@ -132,11 +133,15 @@ def topology() -> dict[str, Any]:
 
 def place(watcher: Watcher, arrivals: str) -> None:
     """Let the app be planned anew, for requests that arrive so, and wait until it serves."""
-    kubectl = watcher.site.kubectl
-    kubectl("delete", "--ignore-not-found", f"inferenceapp/{APP}")
-    wait_for(lambda: not pods(watcher.site, APP), 120, "the last app's pods to be gone")
-    kubectl("apply", "-f", "-", input=json.dumps(app(watcher, arrivals)))
+    remove(watcher.site)
+    watcher.site.kubectl("apply", "-f", "-", input=json.dumps(app(watcher, arrivals)))
     await_ready(watcher.site, APP)
+
+
+def remove(site: Site) -> None:
+    """Delete the app, and wait until it takes no room any more."""
+    site.kubectl("delete", "--ignore-not-found", f"inferenceapp/{APP}")
+    wait_for(lambda: not pods(site, APP), 120, "the last app's pods to be gone")
 
 
 def app(watcher: Watcher, arrivals: str) -> dict[str, Any]:
