@@ -27,6 +27,7 @@ from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _SECONDS_BETWEEN_LOOKS = 1.0
+_ABSENCES_OF_ORPHANS = 10
 
 
 class Guard:
@@ -106,11 +107,18 @@ def _serve(connection: socket.socket, guard: Guard, parent: int) -> None:
             connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def _remove(directory: str) -> None:
-    # A command of the parent's, such as helm, may still be writing while it ends.
+def remove(directory: str, *, orphaned: bool) -> None:
+    """Remove a directory; where its owner was killed, see that it stays away for a second.
+
+    A command of the owner's, such as kubectl, may still be writing while it ends, and make
+    directories anew.
+    """
+    wanted = _ABSENCES_OF_ORPHANS if orphaned else 1
+    absences = 0
     for _ in range(50):
         shutil.rmtree(directory, ignore_errors=True)
-        if not Path(directory).exists():
+        absences = 0 if Path(directory).exists() else absences + 1
+        if absences >= wanted:
             return
         select.select([], [], [], 0.1)
 
@@ -129,7 +137,7 @@ def main(prefix: str) -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         guard.end()
-        _remove(directory)
+        remove(directory, orphaned=os.getppid() != parent)
 
 
 if __name__ == "__main__":
