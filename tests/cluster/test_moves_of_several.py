@@ -88,10 +88,7 @@ def test_segments_that_two_revisions_share_are_not_touched() -> None:
 
 def test_where_the_entry_stays_old_segments_wait_until_it_has_read_its_new_hops() -> None:
     operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
-    operator.plan = planned(at("camera", "edge-0", "edge-2"))
-    while not operator.told("Moved"):
-        operator.round()
-    turned = operator.cluster.now
+    turned = move_behind_the_entry(operator)
     while "edge-1" in nodes_of(operator, "camera"):
         operator.round()
     assert operator.cluster.now - turned >= SETTINGS.refresh
@@ -101,10 +98,7 @@ def test_old_segments_go_soon_where_the_entry_says_that_it_has_read_its_new_hops
     operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
     operator.settings = replace(SETTINGS, refresh=200.0)
     operator.cluster.refresh, operator.asks = 7, True
-    operator.plan = planned(at("camera", "edge-0", "edge-2"))
-    while not operator.told("Moved"):
-        operator.round()
-    turned = operator.cluster.now
+    turned = move_behind_the_entry(operator)
     while "edge-1" in nodes_of(operator, "camera"):
         run_served(operator, 1)
     assert SETTINGS.drain <= operator.cluster.now - turned <= 7 + SETTINGS.drain + 2
@@ -114,10 +108,7 @@ def test_old_segments_go_soon_where_the_entry_says_that_it_has_read_its_new_hops
 def test_an_entry_that_says_something_else_is_not_believed_to_have_read() -> None:
     operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
     operator.cluster.refresh, operator.asks = 1000, True
-    operator.plan = planned(at("camera", "edge-0", "edge-2"))
-    while not operator.told("Moved"):
-        operator.round()
-    turned = operator.cluster.now
+    turned = move_behind_the_entry(operator)
     while "edge-1" in nodes_of(operator, "camera"):
         operator.round()
     assert operator.cluster.now - turned >= SETTINGS.refresh
@@ -127,9 +118,7 @@ def test_an_entry_is_made_to_read_its_new_hops_at_once() -> None:
     """A node is lost: what calls the segments there must not wait for the kubelet's next round."""
     operator = started(app(), plan=planned(at("camera", "edge-0", "edge-1")))
     operator.cluster.prompt, operator.cluster.refresh = True, 1000
-    operator.plan = planned(at("camera", "edge-0", "edge-2"))
-    while not operator.told("Moved"):
-        operator.round()
+    move_behind_the_entry(operator)
     operator.cluster.tick()
     (entry,) = (
         each for each in operator.cluster.all("Pod") if each["spec"]["nodeName"] == "edge-0"
@@ -151,6 +140,14 @@ def test_a_third_revision_replaces_the_wanted_one_and_not_the_serving() -> None:
     assert nodes_of(operator, "camera") | {"edge-2"} == {"edge-0", "edge-2"}
     operator.settle()
     assert nodes_of(operator, "camera") == {"edge-2"}
+
+
+def move_behind_the_entry(operator: Operator) -> float:
+    """Plan the second segment elsewhere; return when requests are to go there."""
+    operator.plan = planned(at("camera", "edge-0", "edge-2"))
+    while not operator.told("Moved"):
+        operator.round()
+    return operator.cluster.now
 
 
 def run_served(operator: Operator, seconds: int) -> None:

@@ -31,7 +31,8 @@ class CurrentRoutes:
         self._metrics = metrics
         self._wrong = ""
         self._routes = read_routes(directory)
-        self._tell()
+        metrics.routes_loaded.set(1)
+        self._tell_revision()
 
     @property
     def limits(self) -> Limits:
@@ -94,8 +95,7 @@ class CurrentRoutes:
             )
         return revision, way
 
-    def _tell(self) -> None:
-        self._metrics.routes_loaded.set(1)
+    def _tell_revision(self) -> None:
         self._metrics.entry_revision.clear()
         if self.revision is not None:
             self._metrics.entry_revision.labels(self.revision).set(1)
@@ -117,8 +117,8 @@ class CurrentRoutes:
                 log.error("%s; what it said before stays in force", error)
             return
         self._wrong = ""
-        changed = routes != self._routes
-        self._routes = routes
-        self._tell()
-        if changed:
+        self._metrics.routes_loaded.set(1)
+        if routes != self._routes:
+            self._routes = routes
+            self._tell_revision()
             log.info("routes read: revision %s, known: %s", self.revision, [*routes.revisions])
